@@ -1,0 +1,222 @@
+'use strict';
+// The JavaScript side of one native connection: turns its events into calls of the socket's state machine. After
+// `startTls()` two sockets share a connection: the first one until its last plaintext byte is sent, the second from then on.
+
+const { isIP } = require('node:net');
+
+const doorbell = require('./doorbell.js');
+const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
+const { lookUp } = require('./lookup.js');
+const { EventFlag, WriteResult } = require('./native.js');
+
+function identityOf(settings) {
+  const check = settings?.checkServerIdentity ?? null;
+  return check && settings.rejectUnauthorized ? { name: settings.serverName, check } : null;
+}
+
+class Connection {
+  /** Whether it keeps the process alive; written by the doorbell. */
+  referenced = false;
+  #native;
+  #target;
+  #first;
+  #current;
+  /** `{ name, check }` where the application checks the server's identity itself. */
+  #identity;
+  /** Writes that wait for room, in order: `{ position, resolve, reject }`. */
+  #writes = [];
+  /** `{ reason }` once the connection failed or was dropped. */
+  #end = null;
+
+  /** `target` is `{ host, port, text, lookup }`; `tls` is `{ context, settings }` for TLS from the first byte. */
+  constructor(target, { lifecycle, readAhead, tls }) {
+    this.#target = target;
+    this.#first = lifecycle;
+    this.#current = lifecycle;
+    const { host, port } = target;
+    // An address needs no lookup, as in `net.connect`.
+    const lookup = isIP(host) ? null : target.lookup;
+    this.#identity = identityOf(tls?.settings);
+    this.#native = doorbell.open(
+      this,
+      host,
+      port,
+      lookup !== null,
+      readAhead,
+      tls?.context,
+      tls?.settings.serverName,
+      this.#identity !== null,
+    );
+    if (lookup !== null) this.#lookUp(lookup);
+  }
+
+  #lookUp(lookup) {
+    lookUp(lookup, this.#target.host, (error, addresses) => {
+      if (error) this.#failHere(lookupFailed(error, this.#target));
+      else this.#native.resolved(addresses, this.#target.port);
+    });
+  }
+
+  /** What `opened` tells; `secure` is false for the plaintext phase of a connection that is upgraded. */
+  info(secure) {
+    const { localAddress, peerAddress, tlsVersion, cipher, alpn, peerCertificate } = this.#native.info();
+    return {
+      remoteAddress: this.#target.text,
+      localAddress,
+      alpn: (secure && alpn) || null,
+      peerAddress,
+      tlsVersion: secure ? tlsVersion : null,
+      cipher: secure ? cipher : null,
+      peerCertificate: secure ? peerCertificate : null,
+    };
+  }
+
+  // --- writing ---
+
+  /** Copies bytes into the queue; returns the position after the last. */
+  stage(bytes) {
+    return this.#native.stage(bytes);
+  }
+
+  /** Whether the write that ends at `position` is done; if not, `accepted()` tells when. */
+  accept(position) {
+    if (this.#end || this.#writes.length > 0) return false;
+    const result = this.#native.accept(position);
+    if (result === WriteResult.Failed) this.#fail();
+    return result === WriteResult.Accepted;
+  }
+
+  /** Settles with the write that ends at `position`. */
+  accepted(position) {
+    if (this.#end) return Promise.reject(this.#end.reason);
+    return new Promise((resolve, reject) => this.#writes.push({ position, resolve, reject }));
+  }
+
+  /** Drops every write that was not accepted. */
+  discardUnaccepted(reason) {
+    this.#native.discardUnaccepted();
+    this.#rejectWrites(reason);
+  }
+
+  #rejectWrites(reason) {
+    for (const { reject } of this.#writes.splice(0)) reject(reason);
+  }
+
+  end() {
+    this.#native.end();
+  }
+
+  // --- reading ---
+
+  available() {
+    return this.#native.available();
+  }
+
+  read(target) {
+    return this.#native.read(target);
+  }
+
+  /** A read has come to where the connection failed. */
+  meetFailure() {
+    this.#fail();
+  }
+
+  stopReading() {
+    this.#native.stopReading();
+  }
+
+  // --- the whole ---
+
+  /** Upgrades to TLS; from now on the events are those of `lifecycle`, but for what is left of the plaintext side. */
+  upgrade(lifecycle, { context, settings }) {
+    this.#current = lifecycle;
+    this.#identity = identityOf(settings);
+    this.#native.upgrade(context, settings.serverName, this.#identity !== null);
+  }
+
+  close(timeout) {
+    this.#native.close(timeout);
+  }
+
+  /** Releases the descriptor at once; writes that wait reject with `reason`. */
+  drop(reason) {
+    this.#end ??= { reason };
+    this.#native.dropNow();
+    this.#rejectWrites(reason);
+  }
+
+  /** Gives up whichever socket the connection belongs to by now. */
+  abort(reason) {
+    this.#first.abort(reason);
+    this.#current.abort(reason);
+  }
+
+  reference(wanted) {
+    doorbell.reference(this, wanted);
+  }
+
+  // --- events ---
+
+  /** `flags` are levels; the order here is the order in which users are told. */
+  dispatch(flags) {
+    if (flags & EventFlag.Opened) this.#first.connectionOpened();
+    if (flags & EventFlag.Upgrading) this.#first.plaintextFlushed();
+    if (flags & EventFlag.Identity) this.#checkIdentity();
+    if (flags & EventFlag.Secured) this.#current.connectionOpened();
+    const settled = flags & EventFlag.Writable ? this.#settleWrites() : false;
+    if (flags & EventFlag.Failed) this.#fail();
+    if (flags & EventFlag.Finished) this.#current.outputFinished();
+    if (flags & EventFlag.Readable) {
+      // A write is told before the data that came after it. Both settle through chains of microtasks of different
+      // length, so the data waits for the next turn.
+      if (settled) setImmediate(() => this.#current.inputAvailable());
+      else this.#current.inputAvailable();
+    }
+  }
+
+  #settleWrites() {
+    let settled = false;
+    while (this.#writes.length > 0) {
+      const [{ position, resolve }] = this.#writes;
+      if (this.#native.accept(position) !== WriteResult.Accepted) break;
+      this.#writes.shift();
+      resolve();
+      settled = true;
+    }
+    return settled;
+  }
+
+  async #checkIdentity() {
+    const { X509Certificate } = require('node:crypto');
+    try {
+      const certificate = new X509Certificate(this.#native.info().peerCertificate).toLegacyObject();
+      const refusal = await this.#identity.check(this.#identity.name, certificate);
+      if (refusal !== undefined) throw refusal;
+      this.#native.acceptIdentity();
+    } catch (error) {
+      this.#failHere(identityRefused(error, this.#target));
+    }
+  }
+
+  /** The native side has failed. */
+  #fail() {
+    const failure = this.#native.failure();
+    this.#tellFailure(fromNative(failure, this.#target), failure.lost);
+  }
+
+  /** The JavaScript side has a reason of its own not to go on. */
+  #failHere(error) {
+    this.#native.dropNow();
+    this.#tellFailure(error, true);
+  }
+
+  #tellFailure(error, lost) {
+    if (this.#end) return;
+    this.#end = { reason: error };
+    this.#rejectWrites(error);
+    if (this.#first !== this.#current) this.#first.connectionFailed(error, lost);
+    this.#current.connectionFailed(error, lost);
+  }
+}
+
+module.exports = { Connection };

@@ -1,0 +1,56 @@
+'use strict';
+// The one place where errors of the network are built. The codes are listed in docs/errors.md.
+
+/** A failure of the network or of TLS, or a call that the state of the socket does not allow. */
+class SocketError extends TypeError {
+  constructor(message, { code, cause, ...fields } = {}) {
+    super(`SocketError: ${message}`, cause === undefined ? undefined : { cause });
+    this.code = code;
+    Object.assign(this, fields);
+  }
+
+  static {
+    // As on Node's own errors: a property of the prototype, so that it does not show among the fields.
+    Object.defineProperty(this.prototype, 'name', { value: 'SocketError', configurable: true, writable: true });
+  }
+}
+
+/** What the native side reported, told of the target it was meant for. */
+function fromNative({ code, syscall, message, alert, attempts }, { host, port, text }) {
+  const [main] = attempts;
+  const fields = { code, syscall, address: main?.address ?? host, port: main?.port ?? port };
+  if (alert !== undefined && alert !== null) fields.alert = alert;
+  if (attempts.length > 0) fields.errors = attempts;
+  return new SocketError(main ? message : `${message} (${text})`, fields);
+}
+
+/** The lookup of the application's own failed; its error is the cause. */
+function lookupFailed(cause, { host, port }) {
+  const code = typeof cause?.code === 'string' ? cause.code : 'ENOTFOUND';
+  return new SocketError(`getaddrinfo ${code} ${host}`, { code, syscall: 'getaddrinfo', address: host, port, cause });
+}
+
+/** `checkServerIdentity` refused the certificate; what it returned or threw is the cause. */
+function identityRefused(cause, { host, port, text }) {
+  const code = typeof cause?.code === 'string' ? cause.code : 'ERR_TLS_CERT_ALTNAME_INVALID';
+  const message = `the server's identity was refused: ${cause?.message ?? cause} (${text})`;
+  return new SocketError(message, { code, syscall: 'handshake', address: host, port, cause });
+}
+
+/** A call that the state of the socket does not allow. */
+function badState(message) {
+  return new SocketError(message, { code: 'ERR_SOCKET_BAD_STATE' });
+}
+
+/** Plaintext that nobody has read stands where the TLS handshake should begin. */
+function injected({ host, port, text }) {
+  const message = `unread plaintext was waiting when the upgrade to TLS began (${text})`;
+  return new SocketError(message, { code: 'ERR_SOCKET_STARTTLS_INJECTION', syscall: 'handshake', address: host, port });
+}
+
+/** What writing to a closed stream rejects with, as in the Streams standard a plain TypeError. */
+function writableClosed() {
+  return Object.assign(new TypeError('Invalid state: WritableStream is closed'), { code: 'ERR_INVALID_STATE' });
+}
+
+module.exports = { SocketError, badState, fromNative, identityRefused, injected, lookupFailed, writableClosed };

@@ -1,0 +1,286 @@
+'use strict';
+// The state machine of one Socket. Every promise of a Socket is settled here and nowhere else.
+//
+//   connecting --> open --> closing --> closed      closing: a graceful close() is under way
+//        |          |
+//        +----------+--> upgrading --> upgraded     startTls(): the connection goes on as another Socket
+//
+//   any but closed and upgraded --> failed
+//
+// Within `open` each direction ends by itself: the input by the peer's end or by cancel(), the output by our end or by
+// abort(). With both over the socket is closed.
+
+const { badState, injected } = require('./errors.js');
+const { Sink } = require('./writable.js');
+const { Source } = require('./readable.js');
+
+const ignore = () => {};
+
+/** What a close() that gives up a connection fails it with. */
+const GIVING_UP = new Set(['ERR_SOCKET_CLOSED_BEFORE_OPEN', 'ERR_SOCKET_CLOSE_TIMEOUT']);
+
+/** How long a graceful close waits without progress, in milliseconds. */
+const CLOSE_TIMEOUT = 2000;
+
+class Deferred {
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    // Nobody has to look at it: a failure shows in the streams too.
+    this.promise.catch(ignore);
+  }
+}
+
+class Lifecycle {
+  state = 'connecting';
+  /** `open`, `ended` by the peer or `cancelled` by the reader. */
+  #input = 'open';
+  /** `open`, `ending`, `ended` by us or `aborted` by the writer. */
+  #output = 'open';
+  #opened = new Deferred();
+  #closed = new Deferred();
+  /** Settles with the end of the output. */
+  #finished = new Deferred();
+  /** `{ reason, lost }` of a socket that failed: the reason of all that rejects, and whether bytes may be lost. */
+  #failure = null;
+  /** Whether the connection ever was up. */
+  #wasOpened = false;
+  #connection = null;
+  #settings;
+  #source = null;
+  #sink = null;
+  #onOver = ignore;
+
+  /** `settings` are `{ target, secureTransport, allowHalfOpen, highWaterMark }`. */
+  constructor(settings) {
+    this.#settings = settings;
+  }
+
+  get opened() {
+    return this.#opened.promise;
+  }
+
+  get closed() {
+    return this.#closed.promise;
+  }
+
+  get settings() {
+    return this.#settings;
+  }
+
+  get connection() {
+    return this.#connection;
+  }
+
+  /** `onOver` is called once nothing can change any more. */
+  attach(connection, onOver = ignore) {
+    this.#connection = connection;
+    this.#onOver = onOver;
+  }
+
+  // --- the streams, built when they are first asked for ---
+
+  get readable() {
+    if (!this.#source) {
+      this.#source = new Source(this, this.#connection);
+      if (this.#failure) this.#source.fail(this.#failure.reason);
+      else if (this.#input !== 'open') this.#source.end();
+      if (this.#isHandedOver) this.#source.seize();
+    }
+    return this.#source.stream;
+  }
+
+  get writable() {
+    if (!this.#sink) {
+      this.#sink = new Sink(this, this.#connection, this.#settings.highWaterMark);
+      if (this.#failure) this.#sink.fail(this.#failure.reason);
+      else if (this.#output !== 'open') this.#sink.finish();
+      if (this.#isHandedOver) this.#sink.seize();
+    }
+    return this.#sink.stream;
+  }
+
+  // --- what the user does ---
+
+  /** Sends what is queued, ends the stream and releases the connection. */
+  close() {
+    if (this.state === 'connecting' || this.state === 'open') this.#closeGracefully();
+    if (this.#isHandedOver) return Promise.resolve();
+    const outcome = this.#finished.promise.then(ignore, (reason) => {
+      if (this.#failure.lost) throw reason;
+    });
+    outcome.catch(ignore);
+    return outcome;
+  }
+
+  #closeGracefully() {
+    this.state = 'closing';
+    if (this.#input === 'open') this.#input = 'cancelled';
+    this.#source?.end();
+    if (this.#output === 'aborted') return this.#settleIfOver();
+    if (this.#output === 'open') this.#output = 'ending';
+    this.#sink?.finish();
+    this.#connection.close(CLOSE_TIMEOUT);
+    this.#settleIfOver();
+  }
+
+  /** Gives everything up at once; whatever is pending rejects with `reason`. */
+  abort(reason) {
+    if (!this.#isLive) return;
+    this.#connection.drop(reason);
+    this.#fail(reason, { closedRejects: true, lost: false });
+    this.#source?.fail(reason);
+  }
+
+  /** Hands the connection over to `next`. Misuse throws; what only the connection's state forbids fails `next`. */
+  upgrade(next, prepareTls) {
+    const { secureTransport } = this.#settings;
+    if (secureTransport === 'on') throw badState('startTls() cannot be called on a TLS socket');
+    if (secureTransport !== 'starttls') throw badState('startTls() needs secureTransport "starttls" in connect()');
+    if (this.#isHandedOver) throw badState('startTls() was called before');
+    if (this.state === 'closed') throw badState('startTls() was called on a closed socket');
+    if (this.state === 'closing') return next.failBeforeOpen(badState('startTls() was called on a closing socket'));
+    if (this.state === 'failed') return next.failBeforeOpen(this.#failure.reason);
+    const tls = this.#prepare(prepareTls);
+    if (this.#source?.stream.locked || this.#sink?.stream.locked) {
+      return next.failBeforeOpen(badState('startTls() was called while a reader or writer held its lock'));
+    }
+    const hasUnread = this.#source?.hasUnread;
+    this.state = 'upgrading';
+    this.#source?.seize();
+    this.#sink?.seize();
+    next.attach(this.#connection, this.#onOver);
+    if (!hasUnread) return this.#connection.upgrade(next, tls);
+    const error = injected(this.#settings.target);
+    this.#connection.drop(error);
+    next.failBeforeOpen(error);
+    // Like a flush that the connection tells of: never within the call.
+    setImmediate(() => this.plaintextFlushed());
+  }
+
+  /** Settings that cannot be used leave a connection that can do nothing any more, and must not keep the process alive. */
+  #prepare(prepareTls) {
+    try {
+      return prepareTls();
+    } catch (error) {
+      this.abort(error);
+      throw error;
+    }
+  }
+
+  // --- what the streams tell ---
+
+  inputCancelled() {
+    this.#input = 'cancelled';
+    this.#connection.stopReading();
+    this.#settleIfOver();
+  }
+
+  /** The reader has seen the peer's end. */
+  inputEnded() {
+    this.#input = 'ended';
+    // A pipe into this socket ends it itself, when all that it carries is written.
+    if (!this.#settings.allowHalfOpen && !this.#sink?.isPipedTo) {
+      this.#sink?.finish();
+      this.endOutput();
+    }
+    this.#settleIfOver();
+  }
+
+  /** A read has met the failure of the connection. */
+  readFailed() {
+    this.#connection.meetFailure();
+    this.#source.fail(this.#failure.reason);
+  }
+
+  /** Sends our end of the stream; the promise settles when it is sent. */
+  endOutput() {
+    if (this.#output === 'open') {
+      this.#output = 'ending';
+      this.#connection.end();
+    }
+    return this.#finished.promise;
+  }
+
+  outputAborted() {
+    if (this.#output === 'ended') return;
+    this.#output = 'aborted';
+    this.#settleIfOver();
+  }
+
+  // --- what the connection tells ---
+
+  connectionOpened() {
+    if (this.state === 'connecting') this.state = 'open';
+    this.#wasOpened = true;
+    this.#opened.resolve(this.#connection.info(this.#settings.secureTransport === 'on'));
+  }
+
+  /** The last byte before the upgrade is sent: the rest belongs to the socket that `startTls()` returned. */
+  plaintextFlushed() {
+    this.state = 'upgraded';
+    this.#closed.resolve();
+    this.#finished.resolve();
+  }
+
+  outputFinished() {
+    this.#output = 'ended';
+    this.#settleIfOver();
+    this.#finished.resolve();
+  }
+
+  inputAvailable() {
+    this.#source?.tell();
+  }
+
+  connectionFailed(reason, lost) {
+    if (this.state === 'upgraded' || this.state === 'closed' || this.state === 'failed') return;
+    // Giving up is what close() asked for. After that, only what failed before it ever worked is news to `closed`.
+    const gaveUp = this.state === 'closing' && GIVING_UP.has(reason.code);
+    this.#fail(reason, { closedRejects: !this.#wasOpened && !gaveUp, lost });
+    // What came before the failure is still read; a read that finds no more meets the failure.
+    if (this.#connection.available() === 0) this.#source?.fail(reason);
+  }
+
+  /** A socket that `startTls()` could not bring about. */
+  failBeforeOpen(reason) {
+    this.#fail(reason, { closedRejects: true, lost: false });
+  }
+
+  // --- settling ---
+
+  #fail(reason, { closedRejects, lost }) {
+    this.state = 'failed';
+    this.#failure = { reason, lost };
+    this.#opened.reject(reason);
+    if (closedRejects) this.#closed.reject(reason);
+    else this.#closed.resolve();
+    this.#finished.reject(reason);
+    this.#sink?.fail(reason);
+    this.#onOver();
+  }
+
+  /** Over are an input that ended or is not wanted, and an output that ended or was given up. */
+  #settleIfOver() {
+    if (!this.#isLive || this.#input === 'open') return;
+    if (this.#output !== 'ended' && this.#output !== 'aborted') return;
+    if (this.#output === 'aborted') this.#connection.drop(badState('the socket is closed'));
+    this.state = 'closed';
+    this.#closed.resolve();
+    this.#finished.resolve();
+    this.#onOver();
+  }
+
+  get #isHandedOver() {
+    return this.state === 'upgrading' || this.state === 'upgraded';
+  }
+
+  /** Whether something can still happen to this socket. */
+  get #isLive() {
+    return this.state === 'connecting' || this.state === 'open' || this.state === 'closing';
+  }
+}
+
+module.exports = { Lifecycle };

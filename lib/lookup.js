@@ -1,0 +1,36 @@
+'use strict';
+
+const { isIP } = require('node:net');
+
+/**
+ * Calls a lookup function of Node's signature; `done(error, addresses)` gets text addresses and is called once. Answers
+ * of both forms are taken, the list that `all: true` asks for and a single address.
+ */
+function lookUp(lookup, host, done) {
+  let called = false;
+  const once = (error, addresses) => {
+    if (called) return;
+    called = true;
+    // Never within `connect()`, which tells of the network only later.
+    setImmediate(done, error, addresses);
+  };
+  try {
+    lookup(host, { all: true, family: 0, hints: 0, verbatim: true }, (error, answer) => {
+      if (error) return once(error);
+      const addresses = Array.isArray(answer) ? answer.map((entry) => entry?.address ?? entry) : [answer];
+      const bad = addresses.find((address) => isIP(address) === 0);
+      if (bad !== undefined) return once(invalidAddress(bad));
+      return once(null, addresses);
+    });
+  } catch (error) {
+    once(error);
+  }
+}
+
+function invalidAddress(address) {
+  const error = new TypeError(`lookup gave no IP address: ${String(address)}`);
+  error.code = 'ERR_INVALID_IP_ADDRESS';
+  return error;
+}
+
+module.exports = { lookUp };

@@ -1,0 +1,105 @@
+'use strict';
+
+const { convertAddress, validateAddress, invalidType, invalidValue, quote } = require('./address.js');
+
+const DEFAULT_HIGH_WATER_MARK = 65536;
+
+/** "use" is the name that the first announcement gave to "on". */
+const TRANSPORTS = new Map([
+  ['off', 'off'],
+  ['on', 'on'],
+  ['starttls', 'starttls'],
+  ['use', 'on'],
+]);
+
+/**
+ * The two arguments of `connect()` as typed values:
+ * `{ host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls }`.
+ *
+ * Throws a TypeError for whatever cannot be used, in the order of the reference: both arguments are converted, then the
+ * address is judged, then `secureTransport`, then the rest. Each member of the caller's objects is read once.
+ */
+function parseConnectArguments(address, options) {
+  const target = convertAddress(address);
+  const members = convertOptions(options);
+  const { host, port, text } = validateAddress(target);
+  const secureTransport = validateSecureTransport(members.secureTransport);
+  validateSignal(members.signal);
+  if (given(members.lookup) && typeof members.lookup !== 'function') {
+    throw invalidType('options.lookup', 'a function', members.lookup);
+  }
+  return {
+    host,
+    port,
+    text,
+    secureTransport,
+    allowHalfOpen: members.allowHalfOpen,
+    highWaterMark: members.highWaterMark,
+    signal: members.signal ?? null,
+    lookup: members.lookup ?? null,
+    tls: parseTls(members, host, secureTransport),
+  };
+}
+
+function convertOptions(options = {}) {
+  if (options === null || (typeof options !== 'object' && typeof options !== 'function')) {
+    throw invalidType('options', 'an object', options);
+  }
+  return {
+    secureTransport: convertSecureTransport(options.secureTransport),
+    allowHalfOpen: Boolean(options.allowHalfOpen),
+    highWaterMark: convertHighWaterMark(options.highWaterMark),
+    sni: options.sni,
+    alpn: options.alpn,
+    signal: options.signal,
+    tls: options.tls,
+    lookup: options.lookup,
+  };
+}
+
+function convertSecureTransport(value) {
+  if (typeof value === 'symbol') throw invalidType('options.secureTransport', 'a string', value);
+  return value === undefined ? 'off' : String(value);
+}
+
+/** To an integer as the reference converts it: null is 0, text and BigInt are taken, a fraction is cut. */
+function convertHighWaterMark(value) {
+  if (value === undefined) return DEFAULT_HIGH_WATER_MARK;
+  if (typeof value === 'symbol') throw invalidType('options.highWaterMark', 'a number', value);
+  const number = Math.trunc(Number(value));
+  if (!Number.isSafeInteger(number) || number < 0) {
+    throw invalidValue('options.highWaterMark', `must be a number of bytes; received ${quote(String(value))}`);
+  }
+  return number + 0;
+}
+
+function validateSecureTransport(value) {
+  const transport = TRANSPORTS.get(value);
+  if (transport) return transport;
+  throw invalidValue('options.secureTransport', `must be "off", "on" or "starttls"; received ${quote(value)}`);
+}
+
+/** By its shape, so that signals of another realm or of a polyfill work. */
+function validateSignal(signal) {
+  if (!given(signal)) return;
+  if (typeof signal.aborted !== 'boolean' || typeof signal.addEventListener !== 'function') {
+    throw invalidType('options.signal', 'an AbortSignal', signal);
+  }
+}
+
+/** With "off" the settings are checked all the same, so that a mistake in them does not wait for the day of use. */
+function parseTls({ sni, alpn, tls }, host, secureTransport) {
+  if (secureTransport === 'off' && !given(sni) && !given(alpn) && !given(tls)) return null;
+  // Here, because loading Node's TLS and crypto modules takes some 15 ms that a program without TLS need not spend.
+  const { isServerName, parseTlsOptions } = require('./tls-options.js');
+  // Only for "on" must the host be usable as a server name: a later startTls() may still give another one.
+  const hostname = secureTransport === 'on' || isServerName(host) ? host : null;
+  const settings = parseTlsOptions(tls, { hostname, field: 'options.tls', draft: { sni, alpn } });
+  return secureTransport === 'off' ? null : settings;
+}
+
+function given(value) {
+  return value !== undefined && value !== null;
+}
+
+module.exports = { parseConnectArguments };

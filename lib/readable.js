@@ -1,0 +1,109 @@
+'use strict';
+// The incoming direction as a byte stream.
+
+const { ReadResult } = require('./native.js');
+
+/** The largest chunk that a read without a buffer of its own gets. */
+const CHUNK = 64 * 1024;
+const EMPTY = new Uint8Array(0);
+
+/** What the stream reads from: the bytes that the connection has received. */
+class Source {
+  type = 'bytes';
+  #controller;
+  #lifecycle;
+  #connection;
+  #stream;
+  #over = false;
+  /** Whether a read found nothing and waits for the connection to tell of more. */
+  #waiting = false;
+
+  constructor(lifecycle, connection) {
+    this.#lifecycle = lifecycle;
+    this.#connection = connection;
+    // Nothing is read before somebody asks: an unread peer must feel the back-pressure.
+    this.#stream = new ReadableStream(this, { highWaterMark: 0 });
+  }
+
+  get stream() {
+    return this.#stream;
+  }
+
+  start(controller) {
+    this.#controller = controller;
+  }
+
+  pull() {
+    if (!this.#waiting) this.#deliver();
+  }
+
+  cancel() {
+    this.#over = true;
+    this.#lifecycle.inputCancelled();
+  }
+
+  /** The connection has something for the read that waits. */
+  tell() {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    // Without a reader there is no read: the bytes stay where they are until somebody asks again.
+    if (this.#stream.locked) this.#deliver();
+  }
+
+  #deliver() {
+    if (this.#over) return;
+    const controller = this.#controller;
+    const request = controller.byobRequest;
+    const view = request?.view ?? this.#chunk();
+    const result = this.#connection.read(view);
+    if (result > 0) {
+      if (request) request.respond(result);
+      else controller.enqueue(view);
+    } else if (result === ReadResult.Pending) {
+      this.#waiting = true;
+    } else if (result === ReadResult.End) {
+      this.end();
+      this.#lifecycle.inputEnded();
+    } else {
+      this.#lifecycle.readFailed();
+    }
+  }
+
+  #chunk() {
+    const size = Math.min(this.#connection.available(), CHUNK);
+    // Memory of its own, exactly as large: a byte stream hands the whole buffer on. Not zeroed, since all of it is
+    // overwritten.
+    return size === 0 ? EMPTY : new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+  }
+
+  /** No more bytes come: pending and later reads say done. */
+  end() {
+    if (this.#over) return;
+    this.#over = true;
+    const controller = this.#controller;
+    controller.close();
+    // Closing leaves a read into a buffer of the caller's hanging until this.
+    controller.byobRequest?.respond(0);
+  }
+
+  /** Pending and later reads reject. */
+  fail(error) {
+    if (this.#over) return;
+    this.#over = true;
+    this.#controller.error(error);
+  }
+
+  /** Bytes that were taken for a read that had gone by then. */
+  get hasUnread() {
+    return !this.#over && this.#controller.desiredSize < 0;
+  }
+
+  /** Keeps the stream locked for good: after an upgrade only the new socket reads. */
+  seize() {
+    this.#waiting = false;
+    this.#over = true;
+    this.#stream.getReader();
+  }
+}
+
+module.exports = { Source };

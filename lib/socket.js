@@ -1,0 +1,109 @@
+'use strict';
+
+const { Connection } = require('./connection.js');
+const { Lifecycle } = require('./lifecycle.js');
+const { parseConnectArguments } = require('./options.js');
+
+/** Only this module makes sockets; for everybody else the constructor is illegal, as in the reference. */
+const TOKEN = Symbol('winter-sockets');
+
+class Socket {
+  #lifecycle;
+  #tls;
+
+  constructor(token, lifecycle, tls) {
+    if (token !== TOKEN) throw new TypeError('Illegal constructor');
+    this.#lifecycle = lifecycle;
+    this.#tls = tls;
+  }
+
+  get readable() {
+    return this.#lifecycle.readable;
+  }
+
+  get writable() {
+    return this.#lifecycle.writable;
+  }
+
+  get opened() {
+    return this.#lifecycle.opened;
+  }
+
+  get closed() {
+    return this.#lifecycle.closed;
+  }
+
+  get upgraded() {
+    return this.#lifecycle.state === 'upgraded';
+  }
+
+  get secureTransport() {
+    return this.#lifecycle.settings.secureTransport;
+  }
+
+  // The reference's methods have no formal parameters.
+  close(...[reason]) {
+    if (reason === undefined) return this.#lifecycle.close();
+    this.#lifecycle.abort(reason);
+    return Promise.resolve();
+  }
+
+  startTls(...[options]) {
+    const { settings } = this.#lifecycle;
+    const next = new Lifecycle({ ...settings, secureTransport: 'on' });
+    this.#lifecycle.upgrade(next, () => {
+      const { parseTlsOptions } = require('./tls-options.js');
+      return withContext(parseTlsOptions(options, { hostname: settings.target.host, defaults: this.#tls }));
+    });
+    return new Socket(TOKEN, next, null);
+  }
+
+  ref() {
+    this.#lifecycle.connection?.reference(true);
+    return this;
+  }
+
+  unref() {
+    this.#lifecycle.connection?.reference(false);
+    return this;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.close();
+  }
+}
+
+// As Web IDL lays it out: the members of the API are enumerable, additions are not.
+for (const name of ['readable', 'writable', 'opened', 'closed', 'upgraded', 'secureTransport', 'close', 'startTls']) {
+  Object.defineProperty(Socket.prototype, name, { enumerable: true });
+}
+Object.defineProperty(Socket.prototype, Symbol.toStringTag, { value: 'Socket', configurable: true });
+
+function connect(address, options) {
+  const parsed = parseConnectArguments(address, options);
+  const { host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls } = parsed;
+  const target = { host, port, text, lookup };
+  const lifecycle = new Lifecycle({ target, secureTransport, allowHalfOpen, highWaterMark });
+  const socket = new Socket(TOKEN, lifecycle, tls);
+  if (signal?.aborted) {
+    lifecycle.failBeforeOpen(signal.reason);
+    return socket;
+  }
+  const connection = new Connection(target, {
+    lifecycle,
+    readAhead: secureTransport !== 'starttls',
+    tls: secureTransport === 'on' ? withContext(tls) : null,
+  });
+  const aborted = () => connection.abort(signal.reason);
+  lifecycle.attach(connection, () => signal?.removeEventListener('abort', aborted));
+  signal?.addEventListener('abort', aborted);
+  return socket;
+}
+
+/** TLS settings with the native configuration made from them. */
+function withContext(settings) {
+  const { contextFor } = require('./tls-context.js');
+  return { settings, context: contextFor(settings) };
+}
+
+module.exports = { Socket, connect };

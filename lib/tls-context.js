@@ -1,0 +1,41 @@
+'use strict';
+// Native TLS configurations, built once per distinct settings: parsing the trust anchors takes a millisecond, and
+// session tickets live inside one.
+
+const { TlsContext, TrustStore } = require('./native.js');
+const { digestTlsSettings } = require('./tls-options.js');
+const { defaultTrust } = require('./trust.js');
+
+const CACHE_SIZE = 64;
+const contexts = new Map();
+/** By the identity of the frozen arrays that parsing hands out. */
+const trustStores = new WeakMap();
+
+function contextFor(settings) {
+  const trust = settings.ca ?? defaultTrust();
+  const id = `${digestTlsSettings(settings)} ${settings.sni}`;
+  let entry = contexts.get(id);
+  // The default trust can change while the program runs.
+  if (entry?.trust !== trust) entry = { trust, context: build(settings, trust) };
+  contexts.delete(id);
+  contexts.set(id, entry);
+  if (contexts.size > CACHE_SIZE) contexts.delete(contexts.keys().next().value);
+  return entry.context;
+}
+
+function build(settings, trust) {
+  let store = trustStores.get(trust);
+  if (!store) trustStores.set(trust, (store = new TrustStore(trust)));
+  return new TlsContext(store, {
+    cert: settings.cert ?? undefined,
+    key: settings.key ?? undefined,
+    alpn: settings.alpn,
+    rejectUnauthorized: settings.rejectUnauthorized,
+    checkName: settings.checkServerIdentity === null,
+    sni: settings.sni,
+    tls12: settings.minVersion === 'TLSv1.2',
+    tls13: settings.maxVersion === 'TLSv1.3',
+  });
+}
+
+module.exports = { contextFor };

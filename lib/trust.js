@@ -1,0 +1,110 @@
+'use strict';
+
+const { X509Certificate } = require('node:crypto');
+const { readFileSync } = require('node:fs');
+const { resolve } = require('node:path');
+const tls = require('node:tls');
+
+const { invalidType, invalidValue } = require('./address.js');
+
+// The end line is optional, so that a block that was cut off is found too, and then fails to parse.
+const CERTIFICATE = /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[^-]*(?:-----END \1-----)?/g;
+
+// Node reads NODE_EXTRA_CA_CERTS once, at its start: later changes of the variable or of the working directory have no
+// effect on it, and must have none here.
+const extraFile = process.env.NODE_EXTRA_CA_CERTS ? resolve(process.env.NODE_EXTRA_CA_CERTS) : null;
+
+// OpenSSL's own store, in force with --use-openssl-ca, is not part of Node's 'default' list. That list's identity, before
+// anyone replaces it with setDefaultCACertificates, tells whether the store still counts.
+const openSslFlag = /(^|\s)--use-openssl-ca(\s|$)/;
+const usesOpenSslStore =
+  openSslFlag.test(process.execArgv.join(' ')) || openSslFlag.test(process.env.NODE_OPTIONS ?? '');
+const openSslDefault = usesOpenSslStore ? tls.getCACertificates?.('default') : undefined;
+
+let cached = { source: null, certificates: null };
+
+/**
+ * The certificates that Node's own `tls.connect` trusts by default, in DER. The same frozen array every time, until
+ * `tls.setDefaultCACertificates` changes the set.
+ */
+function defaultTrust() {
+  const source = tls.getCACertificates?.('default') ?? tls.rootCertificates;
+  if (cached.source !== source) cached = { source, certificates: Object.freeze(readDefault(source)) };
+  return cached.certificates;
+}
+
+function readDefault(source) {
+  const blocks = source === openSslDefault ? [...source, ...tls.getCACertificates('system')] : source;
+  const certificates = blocks.map(decodeBlock);
+  // Where Node lists its certificates, those of the extra file are among them.
+  if (!tls.getCACertificates && extraFile) certificates.push(...readExtraFile());
+  return unique(certificates);
+}
+
+/** As Node does: what comes before the first fault counts, and the program goes on with a warning. */
+function readExtraFile() {
+  const certificates = [];
+  try {
+    for (const [block] of readFileSync(extraFile, 'latin1').matchAll(CERTIFICATE)) {
+      certificates.push(new X509Certificate(block).raw);
+    }
+  } catch (error) {
+    process.emitWarning(`Ignoring extra certs from \`${extraFile}\`, load failed: ${error.message}`);
+  }
+  return certificates;
+}
+
+/** Only for Node's own lists, which are well-formed: checking each of 150 certificates costs 20 ms. */
+function decodeBlock(block) {
+  return Buffer.from(block.replace(/-----[^-]+-----/g, ''), 'base64');
+}
+
+function unique(certificates) {
+  return [...new Map(certificates.map((der) => [der.toString('latin1'), der])).values()];
+}
+
+/**
+ * Certificates that the caller gave, in DER: PEM with any number of blocks as text or bytes, one DER certificate as
+ * bytes, or an array of these. Throws a TypeError naming `field` where one cannot be used.
+ */
+function parseCertificates(given, field) {
+  return Array.isArray(given)
+    ? given.flatMap((item, index) => parseCertificateItem(item, `${field}[${index}]`))
+    : parseCertificateItem(given, field);
+}
+
+function parseCertificateItem(item, field) {
+  const bytes = toBytes(item, field);
+  const text = pemText(bytes);
+  if (text === null) {
+    const der = parseCertificate(bytes, field);
+    if (der.length !== bytes.length) throw invalidValue(field, 'has bytes after its certificate');
+    return [der];
+  }
+  const blocks = text.match(CERTIFICATE) ?? [];
+  if (blocks.length === 0) throw invalidValue(field, 'contains no certificate');
+  return blocks.map((block) => parseCertificate(block, field));
+}
+
+function parseCertificate(encoded, field) {
+  try {
+    return new X509Certificate(encoded).raw;
+  } catch {
+    throw invalidValue(field, 'contains a certificate that cannot be parsed');
+  }
+}
+
+/** PEM or DER as the caller gave it, as bytes. */
+function toBytes(value, field) {
+  if (typeof value === 'string') return Buffer.from(value);
+  if (ArrayBuffer.isView(value)) return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  throw invalidType(field, 'a string, a Buffer, a TypedArray or a DataView', value);
+}
+
+/** The text of PEM, or null for what can only be DER. */
+function pemText(bytes) {
+  // DER of a certificate or key starts with the tag of a SEQUENCE; so does a PEM file with a comment that starts with "0".
+  return bytes[0] === 0x30 && !bytes.includes('-----BEGIN ') ? null : bytes.toString('latin1');
+}
+
+module.exports = { defaultTrust, parseCertificates, pemText, toBytes, unique };

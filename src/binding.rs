@@ -1,0 +1,486 @@
+//! The Node-API surface: handles, the doorbell, buffers in and out, clean-up. The only file that names napi.
+//!
+//! It converts and delegates. What can fail crosses as plain data; the JavaScript side builds the errors.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use napi::bindgen_prelude::{ClassInstance, Env, Function, Uint8Array, Uint8ArraySlice, Uint32ArraySlice};
+use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
+use napi::{Error, Result, Status};
+use napi_derive::napi;
+use rustls::pki_types::ServerName;
+
+use crate::connect::Target;
+use crate::connection::{Accept, Connection, Read, TlsRequest};
+use crate::driver;
+use crate::error::Failure;
+use crate::events::{EventQueue, flag};
+use crate::resolve::literal;
+use crate::runtime;
+use crate::tls;
+
+/// Rung through Node's event loop; carries nothing. Weak: it keeps the process alive only while told to.
+type Doorbell = ThreadsafeFunction<(), (), (), Status, false, true>;
+
+type Connections = Arc<Mutex<HashMap<u32, Arc<Connection>>>>;
+
+/// What a connection has to tell, as bits of the numbers that `drain` gives out.
+#[napi]
+pub enum EventFlag {
+    /// The connection is up.
+    Opened = 1,
+    /// The connection failed.
+    Failed = 2,
+    /// A write that was not accepted may be asked for again.
+    Writable = 4,
+    /// A read that found nothing may be tried again.
+    Readable = 8,
+    /// Everything and the end of the stream are sent.
+    Finished = 16,
+    /// Everything before the upgrade is sent.
+    Upgrading = 32,
+    /// The descriptor is released; nothing follows.
+    Released = 64,
+    /// The server's identity waits to be accepted.
+    Identity = 128,
+    /// The upgrade to TLS is done.
+    Secured = 256,
+}
+
+/// What a write came to.
+#[napi]
+pub enum WriteResult {
+    /// Accepted: it is on its way.
+    Accepted,
+    /// Not yet: an event tells when to ask again.
+    NotYet,
+    /// The connection failed.
+    Failed,
+}
+
+/// What a read came to, where it is no count of bytes.
+#[napi]
+pub enum ReadResult {
+    /// Nothing yet: an event tells when to try again.
+    Pending = 0,
+    /// The peer's end of the stream.
+    End = -1,
+    /// The connection failed.
+    Failed = -2,
+}
+
+/// One address that was tried.
+#[napi(object)]
+pub struct NativeAttempt {
+    /// Numeric.
+    pub address: String,
+    /// Of the address.
+    pub port: u16,
+    /// Why it did not answer.
+    pub code: String,
+}
+
+/// Why a connection failed.
+#[napi(object)]
+pub struct NativeFailure {
+    /// The stable code.
+    pub code: String,
+    /// The step that failed.
+    pub syscall: String,
+    /// For a person.
+    pub message: String,
+    /// The number of the TLS alert that the peer sent.
+    pub alert: Option<u8>,
+    /// The addresses tried, where connecting failed.
+    pub attempts: Vec<NativeAttempt>,
+    /// Whether bytes that were accepted may not have arrived.
+    pub lost: bool,
+}
+
+impl NativeFailure {
+    fn new(failure: &Failure, lost: bool) -> Self {
+        let attempts = failure.attempts().iter().map(|attempt| NativeAttempt {
+            address: attempt.address.ip().to_string(),
+            port: attempt.address.port(),
+            code: attempt.code.to_owned(),
+        });
+        NativeFailure {
+            code: failure.code().to_owned(),
+            syscall: failure.step().name().to_owned(),
+            message: failure.to_string(),
+            alert: failure.alert(),
+            attempts: attempts.collect(),
+            lost,
+        }
+    }
+}
+
+/// Where a connection leads.
+#[napi(object)]
+pub struct NativeInfo {
+    /// `ip:port` of our end.
+    pub local_address: String,
+    /// `ip:port` that was reached.
+    pub peer_address: String,
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub tls_version: Option<String>,
+    /// IANA name.
+    pub cipher: Option<String>,
+    /// The agreed protocol, one character per byte.
+    pub alpn: Option<String>,
+    /// DER.
+    pub peer_certificate: Option<Uint8Array>,
+}
+
+/// The connections of one JavaScript environment: of the main thread, or of one worker.
+#[napi]
+pub struct Environment {
+    queue: Arc<EventQueue<Connection>>,
+    doorbell: Arc<Mutex<Doorbell>>,
+    connections: Connections,
+    next_id: u32,
+}
+
+#[napi]
+impl Environment {
+    /// `doorbell` is called when there is something to drain.
+    #[napi(constructor)]
+    pub fn new(env: Env, doorbell: Function<(), ()>) -> Result<Self> {
+        let doorbell: Doorbell = doorbell
+            .build_threadsafe_function()
+            .callee_handled::<false>()
+            .weak::<true>()
+            .build()?;
+        let doorbell = Arc::new(Mutex::new(doorbell));
+        let bell = doorbell.clone();
+        let queue = Arc::new(EventQueue::new(move || {
+            // While the environment is torn down the call is refused, which is what is wanted then.
+            lock(&bell).call((), ThreadsafeFunctionCallMode::NonBlocking);
+        }));
+        let connections = Connections::default();
+        // A worker can end in mid-transfer: its connections end with it.
+        env.add_env_cleanup_hook((connections.clone(), queue.clone()), |(connections, queue)| {
+            queue.close();
+            for (_, connection) in lock(&connections).drain() {
+                connection.drop_now();
+            }
+        })?;
+        Ok(Environment {
+            queue,
+            doorbell,
+            connections,
+            next_id: 0,
+        })
+    }
+
+    /// Fills `events` with pairs of a connection's id and its event flags; returns how many pairs. When it is filled to
+    /// the last pair there may be more.
+    #[napi]
+    pub fn drain(&self, mut events: Uint32ArraySlice) -> u32 {
+        // SAFETY: the JavaScript side passes memory of its own, shared with no other thread; no JavaScript runs before
+        // this call returns, and the slice does not outlive it.
+        let events = unsafe { events.as_mut() };
+        let (pairs, _) = events.as_chunks_mut::<2>();
+        let connections = self.queue.take(pairs.len());
+        for (pair, connection) in pairs.iter_mut().zip(&connections) {
+            let flags = connection.take_events();
+            if flags & flag::RELEASED != 0 {
+                lock(&self.connections).remove(&connection.id());
+            }
+            *pair = [connection.id(), flags];
+        }
+        connections.len() as u32
+    }
+
+    /// Keeps the process alive, or not.
+    #[napi]
+    pub fn keep_alive(&self, env: Env, keep: bool) -> Result<()> {
+        let mut doorbell = lock(&self.doorbell);
+        // napi deprecates these in favour of clones, which cannot be taken back without releasing the function.
+        #[allow(deprecated)]
+        if keep {
+            doorbell.refer(&env)
+        } else {
+            doorbell.unref(&env)
+        }
+    }
+
+    /// Opens a connection to `host`. With `lookup` the caller finds the addresses and gives them by `resolved`.
+    #[napi]
+    #[allow(clippy::too_many_arguments)] // One call from one place; an options object costs several times as much.
+    pub fn connect(
+        &mut self,
+        host: String,
+        port: u16,
+        lookup: bool,
+        read_ahead: bool,
+        context: Option<ClassInstance<TlsContext>>,
+        server_name: Option<String>,
+        ask_identity: bool,
+    ) -> Result<NativeConnection> {
+        let tls = match (context, server_name) {
+            (Some(context), Some(name)) => Some(tls_request(&context, name, ask_identity)?),
+            _ => None,
+        };
+        self.next_id = self.next_id.wrapping_add(1);
+        let connection = Connection::new(self.next_id, self.queue.clone(), read_ahead);
+        lock(&self.connections).insert(self.next_id, connection.clone());
+        let target = if lookup {
+            Target::Given { host }
+        } else {
+            Target::Host { host, port }
+        };
+        match runtime::threads() {
+            Ok(threads) => {
+                let io = threads.io.clone();
+                io.spawn(driver::run(threads, connection.clone(), target, tls));
+            }
+            Err(failure) => {
+                connection.failed(failure);
+                connection.released();
+            }
+        }
+        Ok(NativeConnection { connection })
+    }
+}
+
+/// The handle of one connection.
+#[napi]
+pub struct NativeConnection {
+    connection: Arc<Connection>,
+}
+
+#[napi]
+impl NativeConnection {
+    /// Its name in the environment's events.
+    #[napi(getter)]
+    pub fn id(&self) -> u32 {
+        self.connection.id()
+    }
+
+    /// Copies the bytes of a write; returns the position after its last.
+    #[napi]
+    pub fn stage(&self, data: &[u8]) -> f64 {
+        self.connection.stage(data) as f64
+    }
+
+    /// Asks for the write that ends at `position`.
+    #[napi]
+    pub fn accept(&self, position: f64) -> WriteResult {
+        match self.connection.accept(position as u64) {
+            Accept::Yes => WriteResult::Accepted,
+            Accept::NotYet => WriteResult::NotYet,
+            Accept::Failed => WriteResult::Failed,
+        }
+    }
+
+    /// Bytes staged and not yet sent.
+    #[napi]
+    pub fn unsent(&self) -> f64 {
+        self.connection.unsent() as f64
+    }
+
+    /// Drops writes that were not accepted.
+    #[napi]
+    pub fn discard_unaccepted(&self) {
+        self.connection.discard_unaccepted();
+    }
+
+    /// Ends the outgoing direction after what is staged.
+    #[napi]
+    pub fn end(&self) {
+        self.connection.end();
+    }
+
+    /// Upgrades to TLS after what is staged.
+    #[napi]
+    pub fn upgrade(&self, context: ClassInstance<TlsContext>, server_name: String, ask_identity: bool) -> Result<()> {
+        self.connection
+            .upgrade(tls_request(&context, server_name, ask_identity)?);
+        Ok(())
+    }
+
+    /// Bytes received and not yet read.
+    #[napi]
+    pub fn available(&self) -> u32 {
+        self.connection.available() as u32
+    }
+
+    /// Moves received bytes into `target`; returns how many, or a `ReadResult`.
+    #[napi]
+    pub fn read(&self, mut target: Uint8ArraySlice) -> i32 {
+        // SAFETY: as in `drain`. Streams refuse shared memory for the views that they hand on.
+        let target = unsafe { target.as_mut() };
+        match self.connection.read(target) {
+            Read::Bytes(count) => count as i32,
+            Read::Pending => ReadResult::Pending as i32,
+            Read::End => ReadResult::End as i32,
+            Read::Failed => ReadResult::Failed as i32,
+        }
+    }
+
+    /// The reader wants no more.
+    #[napi]
+    pub fn stop_reading(&self) {
+        self.connection.stop_reading();
+    }
+
+    /// Closes gracefully; gives up after so many milliseconds without progress.
+    #[napi]
+    pub fn close(&self, timeout: u32) {
+        self.connection.close(Duration::from_millis(timeout.into()));
+    }
+
+    /// Releases the descriptor at once.
+    #[napi]
+    pub fn drop_now(&self) {
+        self.connection.drop_now();
+    }
+
+    /// The addresses that the caller's lookup found; false if one is not an address.
+    #[napi]
+    pub fn resolved(&self, addresses: Vec<String>, port: u16) -> bool {
+        let parsed: Option<Vec<SocketAddr>> = addresses.iter().map(|address| literal(address, port)?.ok()).collect();
+        let valid = parsed.is_some();
+        if let Some(addresses) = parsed {
+            self.connection.resolved(addresses);
+        }
+        valid
+    }
+
+    /// The server is the right one.
+    #[napi]
+    pub fn accept_identity(&self) {
+        self.connection.accept_identity();
+    }
+
+    /// Why the connection failed.
+    #[napi]
+    pub fn failure(&self) -> Option<NativeFailure> {
+        self.connection
+            .failure()
+            .map(|(failure, lost)| NativeFailure::new(&failure, lost))
+    }
+
+    /// Where the connection leads, once it is up.
+    #[napi]
+    pub fn info(&self) -> Option<NativeInfo> {
+        let info = self.connection.info()?;
+        let (tls_version, cipher, alpn, peer_certificate) = match info.session {
+            None => (None, None, None, None),
+            Some(session) => (
+                Some(session.version.to_owned()),
+                Some(session.cipher),
+                session.alpn.map(|name| name.into_iter().map(char::from).collect()),
+                Some(Uint8Array::new(session.peer_certificate)),
+            ),
+        };
+        Some(NativeInfo {
+            local_address: info.local.to_string(),
+            peer_address: info.peer.to_string(),
+            tls_version,
+            cipher,
+            alpn,
+            peer_certificate,
+        })
+    }
+}
+
+/// Certificates that may vouch for a server.
+#[napi]
+pub struct TrustStore {
+    store: Arc<tls::TrustStore>,
+}
+
+#[napi]
+impl TrustStore {
+    /// Certificates in DER.
+    #[napi(constructor)]
+    pub fn new(certificates: Vec<Uint8Array>) -> Self {
+        let store = tls::TrustStore::new(certificates.iter().map(|der| der.to_vec()));
+        TrustStore { store: Arc::new(store) }
+    }
+}
+
+/// The settings of a client configuration, checked by the caller.
+#[napi(object)]
+pub struct TlsContextSettings {
+    /// The client's certificate chain in DER, leaf first.
+    pub cert: Option<Vec<Uint8Array>>,
+    /// Its private key, PKCS#8 DER.
+    pub key: Option<Uint8Array>,
+    /// Protocols to offer.
+    pub alpn: Vec<Uint8Array>,
+    /// False accepts any certificate.
+    pub reject_unauthorized: bool,
+    /// False leaves the name to the caller's own check.
+    pub check_name: bool,
+    /// Whether to send the server's name.
+    pub sni: bool,
+    /// Whether TLS 1.2 may be used.
+    pub tls12: bool,
+    /// Whether TLS 1.3 may be used.
+    pub tls13: bool,
+}
+
+/// A TLS client configuration, to be kept and used for many connections.
+#[napi]
+pub struct TlsContext {
+    context: Arc<tls::Context>,
+}
+
+#[napi]
+impl TlsContext {
+    /// Builds the configuration.
+    #[napi(constructor)]
+    pub fn new(trust: &TrustStore, settings: TlsContextSettings) -> Result<Self> {
+        let version = |is_13| {
+            if is_13 {
+                tls::Version::Tls13
+            } else {
+                tls::Version::Tls12
+            }
+        };
+        let bytes = |list: Vec<Uint8Array>| list.iter().map(|item| item.to_vec()).collect();
+        let context = tls::Context::new(tls::Settings {
+            trust: trust.store.clone(),
+            credentials: settings
+                .cert
+                .zip(settings.key)
+                .map(|(cert, key)| (bytes(cert), key.to_vec())),
+            alpn: bytes(settings.alpn),
+            reject_unauthorized: settings.reject_unauthorized,
+            check_name: settings.check_name,
+            sni: settings.sni,
+            min_version: version(!settings.tls12),
+            max_version: version(settings.tls13),
+        });
+        match context {
+            Ok(context) => Ok(TlsContext {
+                context: Arc::new(context),
+            }),
+            Err(failure) => Err(Error::new(Status::InvalidArg, failure.to_string())),
+        }
+    }
+}
+
+fn tls_request(context: &TlsContext, name: String, ask_identity: bool) -> Result<TlsRequest> {
+    let name = ServerName::try_from(name).map_err(|_| {
+        Error::new(
+            Status::InvalidArg,
+            "the server name is neither a DNS name nor an address",
+        )
+    })?;
+    Ok(TlsRequest {
+        context: context.context.clone(),
+        name,
+        ask_identity,
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,113 @@
+//! From a host to an open TCP stream: resolve, then race the addresses.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
+
+use crate::connection::Connection;
+use crate::errno;
+use crate::error::{Attempt, Failure};
+use crate::race::{AttemptId, Input, Output, Race};
+use crate::resolve::{ResolveError, resolve};
+
+/// What to connect to.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A name for the system's resolver, or an address.
+    Host {
+        /// Without brackets.
+        host: String,
+        /// 0 is refused by the system.
+        port: u16,
+    },
+    /// Addresses that the application looks up itself and gives by [`Connection::resolved`].
+    Given {
+        /// The name that is looked up, for errors.
+        host: String,
+    },
+}
+
+/// Opens a TCP stream to the first address that answers. Dropping the future abandons every attempt.
+pub async fn connect(connection: &Connection, target: Target) -> Result<TcpStream, Failure> {
+    let (host, addresses) = match target {
+        Target::Host { host, port } => {
+            let addresses = resolve(&host, port).await?;
+            (host, addresses)
+        }
+        Target::Given { host } => (host, poll_fn(|cx| connection.poll_addresses(cx)).await),
+    };
+    let stream = race(host, addresses).await?;
+    // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
+    stream
+        .set_nodelay(true)
+        .map_err(|error| Failure::from_io(crate::error::Step::Connect, &error))?;
+    Ok(stream)
+}
+
+/// Keeps the clock and the sockets of a [`Race`].
+async fn race(host: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, Failure> {
+    let start = Instant::now();
+    let mut race = Race::new();
+    let mut attempts: JoinSet<(AttemptId, io::Result<TcpStream>)> = JoinSet::new();
+    let mut running: HashMap<AttemptId, AbortHandle> = HashMap::new();
+    let mut won: Option<TcpStream> = None;
+    let mut outputs = race.handle(Input::AddressesResolved { addresses, last: true }, Duration::ZERO);
+    loop {
+        let mut wait = None;
+        for output in outputs {
+            match output {
+                Output::StartAttempt { id, address } => {
+                    running.insert(
+                        id,
+                        attempts.spawn(async move { (id, TcpStream::connect(address).await) }),
+                    );
+                }
+                Output::CancelAttempt(id) => {
+                    if let Some(attempt) = running.remove(&id) {
+                        attempt.abort();
+                    }
+                }
+                Output::Wait(until) => wait = Some(start + until),
+                Output::Connected(_) => {
+                    if let Some(stream) = won.take() {
+                        return Ok(stream);
+                    }
+                }
+                Output::Failed(tried) if tried.is_empty() => {
+                    return Err(ResolveError {
+                        code: "ENOTFOUND",
+                        host,
+                    }
+                    .into());
+                }
+                Output::Failed(tried) => {
+                    return Err(Failure::Connect(
+                        tried
+                            .into_iter()
+                            .map(|(address, code)| Attempt { address, code })
+                            .collect(),
+                    ));
+                }
+            }
+        }
+        let input = tokio::select! {
+            Some(ended) = attempts.join_next() => match ended {
+                Ok((id, Ok(stream))) => {
+                    won = Some(stream);
+                    Input::AttemptSucceeded(id)
+                }
+                Ok((id, Err(error))) => Input::AttemptFailed(id, errno::name(&error)),
+                // A cancelled attempt has nothing to report.
+                Err(_) => Input::TimePassed,
+            },
+            () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => Input::TimePassed,
+        };
+        outputs = race.handle(input, start.elapsed());
+    }
+}

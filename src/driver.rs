@@ -1,0 +1,185 @@
+//! The task that owns a connection from its first packet to its last.
+//!
+//! [`run`] is the life of a connection in order: connect, handshake, move bytes, upgrade, drain, release. Its middle,
+//! [`Pump`], is a poll function: one turn sends and receives all that can be done without waiting.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::connect::{Target, connect};
+use crate::connection::{Connection, Info, TlsRequest};
+use crate::error::{Failure, Step};
+use crate::pump::{Pump, Turn};
+use crate::runtime::Threads;
+use crate::tls;
+use crate::transport::Transport;
+
+/// After our end of the stream, the peer's bytes are read into the void for so long at most ...
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// ... and so many at most: closing a descriptor with unread bytes resets the connection, which can destroy what was
+/// sent just before. The session tickets of TLS 1.3 are such bytes.
+const DRAIN_BYTES: usize = 1024 * 1024;
+
+/// Drives `connection` to its end. `tls` is for a connection that is TLS from its first byte.
+pub async fn run(threads: Threads, connection: Arc<Connection>, target: Target, tls: Option<TlsRequest>) {
+    // However the task ends, by an abort or a panic too, the handle is told that nothing follows.
+    let release = Release(connection);
+    let connection = &release.0;
+    match drive(&threads, connection, target, tls).await {
+        Ok(()) => {}
+        Err(Some(failure)) => connection.failed(failure),
+        // Dropped by order of the handle, which needs no telling why.
+        Err(None) => {}
+    }
+}
+
+struct Release(Arc<Connection>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .failed(tls::TlsFailure::internal("the task of the connection ended unexpectedly").into());
+        }
+        self.0.released();
+    }
+}
+
+/// `Err(None)` is a connection dropped by order.
+type Outcome<T> = Result<T, Option<Failure>>;
+
+async fn drive(
+    threads: &Threads,
+    connection: &Arc<Connection>,
+    target: Target,
+    tls: Option<TlsRequest>,
+) -> Outcome<()> {
+    let stream = unless_given_up(connection, connect(connection, target)).await?;
+    let mut info = addresses_of(&stream)?;
+    let mut transport = Transport::Plain(stream);
+    if let Some(request) = tls {
+        (transport, info) = secure(threads, connection, transport, info, request).await?;
+    }
+    connection.opened(info.clone());
+    loop {
+        let mut pump = Pump::new(connection, transport);
+        let turn = poll_fn(|cx| pump.poll(cx)).await;
+        let rest = pump.into_transport();
+        match turn {
+            Turn::Upgrade => {
+                let request = connection.begin_upgrade()?;
+                refuse_plaintext(rest.tcp())?;
+                (transport, info) = secure(threads, connection, rest, info, request).await?;
+                connection.secured(info.clone());
+            }
+            Turn::Finished { input_ended: true } => return Ok(()),
+            Turn::Finished { input_ended: false } => return drain(connection, rest.into_tcp()).await,
+            Turn::Dropped => return Err(None),
+            Turn::Failed(failure) => return Err(Some(failure)),
+            Turn::FailedQuietly(failure) => {
+                drop(rest);
+                connection.failed_quietly(failure);
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn addresses_of(stream: &TcpStream) -> Result<Info, Failure> {
+    let failed = |error: io::Error| Failure::from_io(Step::Connect, &error);
+    Ok(Info {
+        local: stream.local_addr().map_err(failed)?,
+        peer: stream.peer_addr().map_err(failed)?,
+        session: None,
+    })
+}
+
+/// Does the handshake, and has the application confirm who answered where it wants to.
+async fn secure(
+    threads: &Threads,
+    connection: &Arc<Connection>,
+    transport: Transport,
+    info: Info,
+    request: TlsRequest,
+) -> Outcome<(Transport, Info)> {
+    let handshake = tls::handshake(&threads.handshakes, request.context, request.name, transport.into_tcp());
+    let stream = unless_given_up(connection, handshake).await?;
+    let info = Info {
+        session: Some(tls::Session::of(&stream)),
+        ..info
+    };
+    if request.ask_identity {
+        connection.ask_identity(info.clone());
+        let answer = async {
+            poll_fn(|cx| connection.poll_identity(cx)).await;
+            Ok(())
+        };
+        unless_given_up(connection, answer).await?;
+    }
+    Ok((Transport::Tls(Box::new(stream)), info))
+}
+
+/// Plaintext that waits in the kernel when the upgrade begins was forged or forgotten. It must be neither decrypted
+/// nor taken for the server's first TLS bytes.
+fn refuse_plaintext(stream: &TcpStream) -> Result<(), Failure> {
+    // The kernel itself is asked: the runtime's own report of readiness may lag behind.
+    match SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]) {
+        Ok(0) => Err(Failure::ClosedInHandshake),
+        Ok(_) => Err(Failure::StartTlsInjection),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        Err(error) => Err(Failure::from_io(Step::Handshake, &error)),
+    }
+}
+
+/// Waits for `work` on a connection that is not up; gives it up where the handle orders it.
+async fn unless_given_up<T>(connection: &Connection, work: impl Future<Output = Result<T, Failure>>) -> Outcome<T> {
+    let given_up = async {
+        match poll_fn(|cx| connection.poll_given_up(cx)).await {
+            Err(reason) => reason,
+            Ok(closing) => {
+                tokio::select! {
+                    () = poll_fn(|cx| connection.poll_dropped(cx)) => None,
+                    () = sleep(closing.timeout) => Some(Failure::CloseTimeout),
+                }
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        reason = given_up => Err(reason),
+        outcome = work => outcome.map_err(Some),
+    }
+}
+
+/// Reads what the peer still sends, into the void, until it ends its side.
+async fn drain(connection: &Connection, stream: TcpStream) -> Outcome<()> {
+    let mut left = DRAIN_BYTES;
+    let mut scratch = [0; 16 * 1024];
+    let until_end = async {
+        while left > 0 {
+            if stream.readable().await.is_err() {
+                break;
+            }
+            match stream.try_read(&mut scratch) {
+                Ok(0) => break,
+                Ok(count) => left = left.saturating_sub(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_) => break,
+            }
+        }
+    };
+    tokio::select! {
+        _ = timeout(DRAIN_TIME, until_end) => {}
+        () = poll_fn(|cx| connection.poll_dropped(cx)) => {}
+    }
+    // Whatever came, everything we had to send was sent before.
+    Ok(())
+}

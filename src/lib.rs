@@ -1,0 +1,34 @@
+//! The native half of winter-sockets: TCP and TLS connections moved by tokio and rustls.
+//!
+//! Only `binding` knows of Node. Everything else is plain Rust, tested by `cargo test`:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`connection`] | the two ends of a connection: the handle that JavaScript holds, the state the driver shares |
+//! | [`driver`] | the task that owns a connection from its first packet to its last |
+//! | [`pump`] | the middle of that life: what a connection that is up sends and receives |
+//! | [`connect`] | from a host to an open TCP stream: [`resolve`], then the [`race`] of its addresses |
+//! | [`transport`] | plain or TLS bytes behind one type |
+//! | [`tls`] | configurations, trust, verification, the handshake |
+//! | [`queue`] | what is to be sent, in order: bytes, the upgrade, the end |
+//! | [`inbox`] | what was received and not yet read |
+//! | [`events`] | one event queue and one doorbell per JavaScript environment |
+//! | [`runtime`] | the threads |
+//! | [`error`] | every failure with its code |
+
+#[cfg(feature = "node")]
+mod binding;
+pub mod connect;
+pub mod connection;
+pub mod driver;
+pub mod errno;
+pub mod error;
+pub mod events;
+pub mod inbox;
+pub mod pump;
+pub mod queue;
+pub mod race;
+pub mod resolve;
+pub mod runtime;
+pub mod tls;
+pub mod transport;

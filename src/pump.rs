@@ -1,0 +1,202 @@
+//! What a connection that is up does: send what is queued, receive what is wanted, until something else is due.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use socket2::SockRef;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::connection::{Closing, Connection, Input};
+use crate::error::{Failure, Step};
+use crate::queue::Next;
+use crate::transport::Transport;
+
+/// Bytes received in one call. A reader is told when so many are there or no more are waiting: a hop to the JavaScript
+/// thread per TLS record would cost four times as many hops.
+const RECEIVE: usize = 64 * 1024;
+
+thread_local! {
+    /// Shared by every connection of the thread, so that an idle one holds no buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; RECEIVE].into_boxed_slice());
+}
+
+/// Why the pump stopped.
+#[derive(Debug)]
+pub enum Turn {
+    /// Everything before an upgrade is sent.
+    Upgrade,
+    /// Both directions are over.
+    Finished {
+        /// Whether the peer's end was seen. If not, it may still be sending.
+        input_ended: bool,
+    },
+    /// The handle wants the descriptor released at once.
+    Dropped,
+    /// Sending failed.
+    Failed(Failure),
+    /// Receiving failed, perhaps ahead of any reader.
+    FailedQuietly(Failure),
+}
+
+/// Moves the bytes of one connection.
+#[derive(Debug)]
+pub struct Pump<'a> {
+    connection: &'a Arc<Connection>,
+    transport: Transport,
+    buffers: Vec<Bytes>,
+    /// Everything the transport took is with the operating system.
+    flushed: bool,
+    /// Our end of the stream is sent.
+    output_ended: bool,
+    /// Bytes received of which no reader was told.
+    untold: usize,
+    /// Runs out when a graceful close makes no progress.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl<'a> Pump<'a> {
+    /// A pump for a connection that just came up, or was just upgraded.
+    pub fn new(connection: &'a Arc<Connection>, transport: Transport) -> Self {
+        Pump {
+            connection,
+            transport,
+            buffers: Vec::new(),
+            flushed: true,
+            output_ended: false,
+            untold: 0,
+            patience: None,
+        }
+    }
+
+    /// Gives the stream back.
+    pub fn into_transport(self) -> Transport {
+        self.transport
+    }
+
+    /// Sends and receives all that can be done without waiting.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        let turn = self.poll_turn(cx);
+        self.tell_reader();
+        turn
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        loop {
+            let work = self.connection.work(cx, &mut self.buffers);
+            if work.dropped {
+                return Poll::Ready(Turn::Dropped);
+            }
+            if work.next == Next::Upgrade && self.flushed {
+                return Poll::Ready(Turn::Upgrade);
+            }
+            if self.output_ended && work.input != Input::Open {
+                return Poll::Ready(Turn::Finished {
+                    input_ended: work.input == Input::Ended,
+                });
+            }
+            let sent = match self.poll_send(cx, &work.next) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Failed(self.why_sending_failed(cx, &error))),
+                sent => sent.is_ready(),
+            };
+            let received = work.read
+                && match self.poll_receive(cx) {
+                    Poll::Ready(Err(failure)) => return Poll::Ready(Turn::FailedQuietly(failure)),
+                    received => received.is_ready(),
+                };
+            if let Some(closing) = work.closing
+                && self.poll_patience(cx, closing, sent).is_ready()
+            {
+                return Poll::Ready(Turn::Failed(Failure::CloseTimeout));
+            }
+            if !sent && !received {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Ready when something was sent, pending when there is nothing to send or no room for it.
+    fn poll_send(&mut self, cx: &mut Context<'_>, next: &Next) -> Poll<io::Result<()>> {
+        match next {
+            Next::Bytes => {
+                let count = ready!(self.transport.poll_write(cx, &self.buffers))?;
+                self.flushed = false;
+                self.buffers.clear();
+                self.connection.sent(count);
+                Poll::Ready(Ok(()))
+            }
+            Next::End => {
+                ready!(self.transport.poll_shutdown(cx))?;
+                // A reset that came before the end could be sent: what was sent before it may be lost.
+                if let Ok(Some(error)) = SockRef::from(self.transport.tcp()).take_error() {
+                    return Poll::Ready(Err(error));
+                }
+                self.flushed = true;
+                self.output_ended = true;
+                self.connection.finished();
+                Poll::Ready(Ok(()))
+            }
+            Next::Upgrade | Next::Nothing if self.flushed => Poll::Pending,
+            Next::Upgrade | Next::Nothing => {
+                ready!(self.transport.poll_flush(cx))?;
+                self.flushed = true;
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Ready when something was received or the peer's end was seen.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let count = SCRATCH.with_borrow_mut(|scratch| {
+            let count = ready!(self.transport.poll_read(cx, scratch))?;
+            self.connection.received(&scratch[..count]);
+            Poll::Ready(io::Result::Ok(count))
+        });
+        match ready!(count) {
+            Ok(0) => self.connection.input_ended(),
+            Ok(count) => {
+                self.untold += count;
+                if self.untold >= RECEIVE {
+                    self.tell_reader();
+                }
+            }
+            // Once we have said goodbye ourselves, a peer that just hangs up cuts nothing short.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
+                self.connection.input_ended();
+            }
+            Err(error) => return Poll::Ready(Err(Failure::from_io(Step::Read, &error))),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn tell_reader(&mut self) {
+        if std::mem::take(&mut self.untold) > 0 {
+            self.connection.tell_reader();
+        }
+    }
+
+    /// What came in before the failure is kept for the reader, and may hold the reason: a peer that refuses us over TLS
+    /// says so in an alert, closes, and our next write meets a closed connection.
+    fn why_sending_failed(&mut self, cx: &mut Context<'_>, error: &io::Error) -> Failure {
+        while self.connection.takes_more() {
+            match self.poll_receive(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(failure @ Failure::Tls(_))) => return failure,
+                Poll::Ready(Err(_)) | Poll::Pending => break,
+            }
+        }
+        Failure::from_io(Step::Write, error)
+    }
+
+    /// Ready when a graceful close has gone without progress for too long.
+    fn poll_patience(&mut self, cx: &mut Context<'_>, closing: Closing, progress: bool) -> Poll<()> {
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(closing.timeout)));
+        if progress {
+            patience.as_mut().reset(Instant::now() + closing.timeout);
+        }
+        patience.as_mut().poll(cx)
+    }
+}

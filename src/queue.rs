@@ -1,0 +1,370 @@
+//! What is to be sent, in order: bytes, the upgrade to TLS, the end.
+//!
+//! Positions count the bytes of a connection from its first. A write is *staged* when its bytes are in the queue and
+//! *accepted* once no more than [`BOUND`] bytes up to its own last are still unsent; that is when its promise settles.
+
+use std::collections::VecDeque;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Unsent bytes up to which a write is accepted at once.
+pub const BOUND: u64 = 256 * 1024;
+
+/// Writes smaller than this are merged with their neighbours, so that many small ones cost one packet and one record.
+const MERGE_BELOW: usize = 16 * 1024;
+
+/// A merged buffer is not grown past this.
+const MERGE_UP_TO: usize = 64 * 1024;
+
+/// Buffers handed to one gathering write.
+pub const GATHER: usize = 16;
+
+/// What comes next on the wire.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Bytes; copies of the handles of the first buffers were put where the caller asked.
+    Bytes,
+    /// Everything before the upgrade is sent.
+    Upgrade,
+    /// Everything is sent, the end is due.
+    End,
+    /// Nothing for now.
+    Nothing,
+}
+
+#[derive(Debug)]
+enum Item<U> {
+    Bytes(Bytes),
+    Upgrade(U),
+    End,
+}
+
+/// The ordered queue of one connection; `U` is what an upgrade needs.
+#[derive(Debug)]
+pub struct SendQueue<U> {
+    items: VecDeque<Item<U>>,
+    /// Small writes since the last item, still growing.
+    tail: BytesMut,
+    staged: u64,
+    sent: u64,
+    accepted: u64,
+    awaited: Option<u64>,
+    /// Writes that end at or before this position may be accepted: none before the connection is up, only those
+    /// before the upgrade while one is under way.
+    open_to: Option<u64>,
+    /// Where the upgrade stands that is queued.
+    upgrade_at: Option<u64>,
+}
+
+impl<U> Default for SendQueue<U> {
+    fn default() -> Self {
+        SendQueue {
+            items: VecDeque::new(),
+            tail: BytesMut::new(),
+            staged: 0,
+            sent: 0,
+            accepted: 0,
+            awaited: None,
+            open_to: None,
+            upgrade_at: None,
+        }
+    }
+}
+
+impl<U> SendQueue<U> {
+    /// Copies the bytes of a write; returns the position after its last.
+    pub fn stage(&mut self, data: &[u8]) -> u64 {
+        self.staged += data.len() as u64;
+        if data.len() >= MERGE_BELOW {
+            self.seal();
+            self.items.push_back(Item::Bytes(Bytes::copy_from_slice(data)));
+        } else {
+            self.tail.extend_from_slice(data);
+            if self.tail.len() >= MERGE_UP_TO {
+                self.seal();
+            }
+        }
+        self.staged
+    }
+
+    /// Puts the upgrade behind what is queued.
+    pub fn upgrade(&mut self, upgrade: U) {
+        self.seal();
+        self.upgrade_at = Some(self.staged);
+        self.open_to = self.open_to.and(self.upgrade_at);
+        self.items.push_back(Item::Upgrade(upgrade));
+    }
+
+    /// Puts the end behind what is queued.
+    pub fn end(&mut self) {
+        self.seal();
+        self.items.push_back(Item::End);
+    }
+
+    /// Opens the queue, up to the upgrade if one is queued: until then no write is accepted, however short.
+    pub fn open(&mut self) {
+        self.open_to = Some(self.upgrade_at.unwrap_or(u64::MAX));
+    }
+
+    /// Accepts the write that ends at `position` if few enough bytes wait; else remembers to tell of it.
+    pub fn accept(&mut self, position: u64) -> bool {
+        self.awaited = Some(position);
+        self.awaited_is_accepted()
+    }
+
+    /// True once, when the write that is waited for has become acceptable.
+    pub fn awaited_is_accepted(&mut self) -> bool {
+        match self.awaited {
+            Some(position)
+                if self.open_to.is_some_and(|limit| position <= limit)
+                    && position.saturating_sub(self.sent) <= BOUND =>
+            {
+                self.awaited = None;
+                self.accepted = self.accepted.max(position);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Drops the bytes of writes that were not accepted; those of accepted ones stay.
+    pub fn discard_unaccepted(&mut self) {
+        self.seal();
+        self.awaited = None;
+        let mut excess = self.staged - self.accepted.max(self.sent);
+        self.staged -= excess;
+        while excess > 0 {
+            match self.items.pop_back() {
+                Some(Item::Bytes(mut bytes)) => {
+                    let cut = excess.min(bytes.len() as u64);
+                    bytes.truncate(bytes.len() - cut as usize);
+                    excess -= cut;
+                    if !bytes.is_empty() {
+                        self.items.push_back(Item::Bytes(bytes));
+                    }
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+    }
+
+    /// Drops everything: it cannot be sent any more.
+    pub fn clear(&mut self) {
+        self.items.clear();
+        self.tail = BytesMut::new();
+        self.awaited = None;
+        self.sent = self.staged;
+    }
+
+    /// Bytes of the writes that were accepted.
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Those of them that are not sent.
+    pub fn accepted_unsent(&self) -> u64 {
+        self.accepted.saturating_sub(self.sent)
+    }
+
+    /// Bytes staged and not yet sent.
+    pub fn unsent(&self) -> u64 {
+        self.staged - self.sent
+    }
+
+    /// Says what is next; for bytes, puts handles of the first buffers into `buffers`.
+    pub fn next(&mut self, buffers: &mut Vec<Bytes>) -> Next {
+        if self.items.is_empty() {
+            self.seal();
+        }
+        match self.items.front() {
+            None => Next::Nothing,
+            Some(Item::Upgrade(_)) => Next::Upgrade,
+            Some(Item::End) => Next::End,
+            Some(Item::Bytes(_)) => {
+                buffers.clear();
+                buffers.extend(self.items.iter().take(GATHER).map_while(|item| match item {
+                    Item::Bytes(bytes) => Some(bytes.clone()),
+                    _ => None,
+                }));
+                Next::Bytes
+            }
+        }
+    }
+
+    /// Takes `count` bytes off the front: the transport has them.
+    pub fn sent(&mut self, count: usize) {
+        let mut left = count.min(self.unsent() as usize);
+        self.sent += left as u64;
+        while left > 0 {
+            match self.items.front_mut() {
+                Some(Item::Bytes(bytes)) if bytes.len() > left => {
+                    bytes.advance(left);
+                    left = 0;
+                }
+                Some(Item::Bytes(bytes)) => {
+                    left -= bytes.len();
+                    self.items.pop_front();
+                }
+                _ => break,
+            }
+        }
+    }
+
+    /// Takes the upgrade off the front.
+    pub fn take_upgrade(&mut self) -> Option<U> {
+        match self.items.pop_front() {
+            Some(Item::Upgrade(upgrade)) => {
+                self.upgrade_at = None;
+                Some(upgrade)
+            }
+            Some(other) => {
+                self.items.push_front(other);
+                None
+            }
+            None => None,
+        }
+    }
+
+    /// Takes the end off the front.
+    pub fn take_end(&mut self) {
+        if matches!(self.items.front(), Some(Item::End)) {
+            self.items.pop_front();
+        }
+    }
+
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            self.items.push_back(Item::Bytes(self.tail.split().freeze()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(queue: &mut SendQueue<()>) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut buffers = Vec::new();
+        while queue.next(&mut buffers) == Next::Bytes {
+            let first = buffers[0].clone();
+            out.extend_from_slice(&first);
+            queue.sent(first.len());
+        }
+        out
+    }
+
+    #[test]
+    fn small_writes_leave_as_one_buffer_and_in_order() {
+        let mut queue = SendQueue::<()>::default();
+        for byte in 0..100u8 {
+            queue.stage(&[byte]);
+        }
+        let mut buffers = Vec::new();
+        assert_eq!(queue.next(&mut buffers), Next::Bytes);
+        assert_eq!(buffers.len(), 1);
+        assert_eq!(drain(&mut queue), (0..100u8).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn large_and_small_writes_keep_their_order() {
+        let mut queue = SendQueue::<()>::default();
+        queue.stage(&[1; 10]);
+        queue.stage(&[2; MERGE_BELOW]);
+        queue.stage(&[3; 10]);
+        let sent = drain(&mut queue);
+        assert_eq!((sent[9], sent[10], sent[sent.len() - 1]), (1, 2, 3));
+        assert_eq!(queue.unsent(), 0);
+    }
+
+    #[test]
+    fn the_upgrade_and_the_end_come_after_the_bytes_before_them() {
+        let mut queue = SendQueue::default();
+        let mut buffers = Vec::new();
+        queue.stage(b"plain");
+        queue.upgrade("tls");
+        queue.stage(b"secret");
+        queue.end();
+        assert_eq!(queue.next(&mut buffers), Next::Bytes);
+        assert_eq!(buffers, [Bytes::from_static(b"plain")]);
+        queue.sent(5);
+        assert_eq!(queue.next(&mut buffers), Next::Upgrade);
+        assert_eq!(queue.take_upgrade(), Some("tls"));
+        assert_eq!(queue.next(&mut buffers), Next::Bytes);
+        queue.sent(6);
+        assert_eq!(queue.next(&mut buffers), Next::End);
+        queue.take_end();
+        assert_eq!(queue.next(&mut buffers), Next::Nothing);
+    }
+
+    #[test]
+    fn a_write_is_accepted_when_few_enough_bytes_wait() {
+        let mut queue = SendQueue::<()>::default();
+        queue.open();
+        let large = queue.stage(&vec![0; BOUND as usize + 10]);
+        assert!(!queue.accept(large));
+        queue.sent(9);
+        assert!(!queue.awaited_is_accepted());
+        queue.sent(1);
+        assert!(queue.awaited_is_accepted());
+        assert!(!queue.awaited_is_accepted());
+    }
+
+    #[test]
+    fn nothing_is_accepted_before_the_queue_opens() {
+        let mut queue = SendQueue::<()>::default();
+        let early = queue.stage(b"early");
+        assert!(!queue.accept(early));
+        queue.open();
+        assert!(queue.awaited_is_accepted());
+    }
+
+    #[test]
+    fn during_an_upgrade_only_writes_before_it_are_accepted() {
+        let mut queue = SendQueue::default();
+        queue.open();
+        let plain = queue.stage(b"plain");
+        queue.upgrade(());
+        let secret = queue.stage(b"secret");
+        assert!(queue.accept(plain));
+        assert!(!queue.accept(secret));
+        queue.sent(5);
+        queue.take_upgrade();
+        assert!(!queue.accept(secret));
+        queue.open();
+        assert!(queue.awaited_is_accepted());
+    }
+
+    #[test]
+    fn an_upgrade_queued_before_the_connection_is_up_holds_its_writes_back_too() {
+        let mut queue = SendQueue::default();
+        queue.upgrade(());
+        let secret = queue.stage(b"secret");
+        queue.open();
+        assert!(!queue.accept(secret));
+    }
+
+    #[test]
+    fn discarding_keeps_what_was_accepted() {
+        let mut queue = SendQueue::<()>::default();
+        queue.open();
+        let kept = queue.stage(b"kept");
+        assert!(queue.accept(kept));
+        queue.stage(b"gone");
+        queue.stage(&[0; MERGE_BELOW]);
+        queue.discard_unaccepted();
+        assert_eq!(drain(&mut queue), b"kept");
+    }
+
+    #[test]
+    fn discarding_after_a_part_was_sent_keeps_the_count_right() {
+        let mut queue = SendQueue::<()>::default();
+        queue.stage(&[0; MERGE_BELOW]);
+        queue.sent(100);
+        queue.discard_unaccepted();
+        assert_eq!(queue.unsent(), 0);
+        let mut buffers = Vec::new();
+        assert_eq!(queue.next(&mut buffers), Next::Nothing);
+    }
+}

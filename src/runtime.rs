@@ -1,0 +1,54 @@
+//! The two threads that serve every connection of the process.
+//!
+//! One moves bytes, one does TLS handshakes: the asymmetric cryptography and chain building of a handshake, which a
+//! hostile chain can stretch to tens of milliseconds, must not stall the connections that are up. Both start with
+//! the first connection and live as long as the process, so a task never outlives its reactor.
+
+use std::future::pending;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+
+use crate::error::Failure;
+
+/// Where tasks are spawned.
+#[derive(Clone, Debug)]
+pub struct Threads {
+    /// Moves bytes: every driver runs here.
+    pub io: Handle,
+    /// Does the TLS handshakes.
+    pub handshakes: Handle,
+}
+
+static THREADS: Mutex<Option<Threads>> = Mutex::new(None);
+
+/// The threads of this process, started by the first call.
+///
+/// A start that failed, for want of threads or descriptors, is tried again by the next call.
+pub fn threads() -> Result<Threads, Failure> {
+    let mut slot = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(threads) = &*slot {
+        return Ok(threads.clone());
+    }
+    let threads = Threads {
+        io: start("winter-io")?,
+        handshakes: start("winter-tls")?,
+    };
+    Ok(slot.insert(threads).clone())
+}
+
+fn start(name: &str) -> Result<Handle, Failure> {
+    let failed = |error: std::io::Error| Failure::Runtime(error.to_string());
+    let runtime = Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(failed)?;
+    let handle = runtime.handle().clone();
+    thread::Builder::new()
+        .name(name.into())
+        .spawn(move || runtime.block_on(pending::<()>()))
+        .map_err(failed)?;
+    Ok(handle)
+}

@@ -1,0 +1,80 @@
+//! Plain or TLS bytes behind one type: what the driver moves them through.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// The open stream of a connection.
+#[derive(Debug)]
+pub enum Transport {
+    /// TCP.
+    Plain(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Transport {
+    /// Receives into `buffer`; 0 is the end of the stream (for TLS: the peer's close_notify).
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(match self {
+            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+        })?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Sends from the buffers; returns how many bytes were taken.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, buffers: &[Bytes]) -> Poll<io::Result<usize>> {
+        match self {
+            Transport::Plain(stream) => match buffers {
+                [only] => Pin::new(stream).poll_write(cx, only),
+                _ => {
+                    let mut slices = [IoSlice::new(&[]); crate::queue::GATHER];
+                    for (slice, buffer) in slices.iter_mut().zip(buffers) {
+                        *slice = IoSlice::new(buffer);
+                    }
+                    Pin::new(stream).poll_write_vectored(cx, &slices[..buffers.len()])
+                }
+            },
+            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, &buffers[0]),
+        }
+    }
+
+    /// Hands everything taken to the operating system.
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(_) => Poll::Ready(Ok(())),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    /// Ends the outgoing direction: for TLS a close_notify first, then FIN.
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    /// The TCP stream below.
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Transport::Plain(stream) => stream,
+            Transport::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    /// Takes the TCP stream out, with no more TLS on it.
+    pub fn into_tcp(self) -> TcpStream {
+        match self {
+            Transport::Plain(stream) => stream,
+            Transport::Tls(stream) => stream.into_inner().0,
+        }
+    }
+}
