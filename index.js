@@ -1,5 +1,7 @@
 'use strict';
 
+// First of all: it takes note of what the environment says at the start.
+require('./lib/extra-ca.js');
 const { SocketError } = require('./lib/errors.js');
 const { Socket, connect } = require('./lib/socket.js');
 

@@ -3,7 +3,8 @@ import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:cry
 import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
 
-import { digestTlsSettings, parseTlsOptions, tlsOptionTable } from '../lib/tls-options.js';
+import { tlsOptionTable } from '../lib/tls-option-table.js';
+import { digestTlsSettings, parseTlsOptions } from '../lib/tls-options.js';
 import { createAuthority, selfSigned } from './support/certs.mjs';
 import { inline, runNode } from './support/process.mjs';
 

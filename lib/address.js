@@ -2,35 +2,12 @@
 
 const { isIPv6 } = require('node:net');
 
+const { invalidType, invalidValue, quote } = require('./errors.js');
+
 /** Host, colon and port together, as in the reference. */
 const MAX_LENGTH = 255;
 const MAX_PORT = 65535;
 const UNSUPPORTED = /[^A-Za-z0-9\-._[\]:]/;
-
-/** An argument of the wrong type. Tells the kind of what was received, never the value: it may be a passphrase. */
-function invalidType(field, expected, received) {
-  return misuse('ERR_INVALID_ARG_TYPE', `"${field}" must be ${expected}; received ${kindOf(received)}`);
-}
-
-/** An argument of the right type with a value that cannot be used. */
-function invalidValue(field, problem) {
-  return misuse('ERR_INVALID_ARG_VALUE', `"${field}" ${problem}`);
-}
-
-function misuse(code, message) {
-  return Object.assign(new TypeError(message), { code });
-}
-
-function kindOf(value) {
-  if (value === null || value === undefined) return String(value);
-  const kind = Array.isArray(value) ? 'array' : typeof value;
-  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
-}
-
-/** A value in a message: quoted, and cut where a whole file was passed. */
-function quote(text) {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
-}
 
 /**
  * First half of reading an address: takes each value from the caller once. What the values say is judged by
@@ -110,4 +87,4 @@ function parseHost(host, field) {
   return literal ?? host;
 }
 
-module.exports = { convertAddress, validateAddress, invalidType, invalidValue, quote };
+module.exports = { convertAddress, validateAddress };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { invalidType, invalidValue } = require('./address.js');
+const { invalidType, invalidValue } = require('./errors.js');
 
 /** The length of a name is one byte on the wire (RFC 7301, 3.1). */
 const MAX_NAME_LENGTH = 255;

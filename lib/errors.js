@@ -1,5 +1,5 @@
 'use strict';
-// The one place where errors of the network are built. The codes are listed in docs/errors.md.
+// Every error is built here. The codes are listed in docs/errors.md.
 
 /** A failure of the network or of TLS, or a call that the state of the socket does not allow. */
 class SocketError extends TypeError {
@@ -8,12 +8,10 @@ class SocketError extends TypeError {
     this.code = code;
     Object.assign(this, fields);
   }
-
-  static {
-    // As on Node's own errors: a property of the prototype, so that it does not show among the fields.
-    Object.defineProperty(this.prototype, 'name', { value: 'SocketError', configurable: true, writable: true });
-  }
 }
+
+// As on Node's own errors: a property of the prototype, so that it does not show among the fields.
+Object.defineProperty(SocketError.prototype, 'name', { value: 'SocketError', configurable: true, writable: true });
 
 /** What the native side reported, told of the target it was meant for. */
 function fromNative({ code, syscall, message, alert, attempts }, { host, port, text }) {
@@ -53,4 +51,40 @@ function writableClosed() {
   return Object.assign(new TypeError('Invalid state: WritableStream is closed'), { code: 'ERR_INVALID_STATE' });
 }
 
-module.exports = { SocketError, badState, fromNative, identityRefused, injected, lookupFailed, writableClosed };
+/** An argument of the wrong type. Tells the kind of what was received, never the value: it may be a passphrase. */
+function invalidType(field, expected, received) {
+  return misuse('ERR_INVALID_ARG_TYPE', `"${field}" must be ${expected}; received ${kindOf(received)}`);
+}
+
+/** An argument of the right type with a value that cannot be used. */
+function invalidValue(field, problem) {
+  return misuse('ERR_INVALID_ARG_VALUE', `"${field}" ${problem}`);
+}
+
+function misuse(code, message) {
+  return Object.assign(new TypeError(message), { code });
+}
+
+function kindOf(value) {
+  if (value === null || value === undefined) return String(value);
+  const kind = Array.isArray(value) ? 'array' : typeof value;
+  return `${/^[aeiou]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
+/** A value in a message: quoted, and cut where a whole file was passed. */
+function quote(text) {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}...` : text);
+}
+
+module.exports = {
+  SocketError,
+  badState,
+  fromNative,
+  identityRefused,
+  injected,
+  invalidType,
+  invalidValue,
+  lookupFailed,
+  quote,
+  writableClosed,
+};

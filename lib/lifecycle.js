@@ -10,6 +10,7 @@
 // Within `open` each direction ends by itself: the input by the peer's end or by cancel(), the output by our end or by
 // abort(). With both over the socket is closed.
 
+const diagnostics = require('./diagnostics.js');
 const { badState, injected } = require('./errors.js');
 const { Sink } = require('./writable.js');
 const { Source } = require('./readable.js');
@@ -34,6 +35,8 @@ class Deferred {
 }
 
 class Lifecycle {
+  /** The Socket whose life this is. */
+  socket = null;
   state = 'connecting';
   /** `open`, `ended` by the peer or `cancelled` by the reader. */
   #input = 'open';
@@ -215,13 +218,15 @@ class Lifecycle {
   connectionOpened() {
     if (this.state === 'connecting') this.state = 'open';
     this.#wasOpened = true;
-    this.#opened.resolve(this.#connection.info(this.#settings.secureTransport === 'on'));
+    const info = this.#connection.info(this.#settings.secureTransport === 'on');
+    this.#opened.resolve(info);
+    if (diagnostics.open.hasSubscribers) diagnostics.open.publish({ socket: this.socket, info });
   }
 
   /** The last byte before the upgrade is sent: the rest belongs to the socket that `startTls()` returned. */
   plaintextFlushed() {
     this.state = 'upgraded';
-    this.#closed.resolve();
+    this.#resolveClosed();
     this.#finished.resolve();
   }
 
@@ -255,8 +260,9 @@ class Lifecycle {
     this.state = 'failed';
     this.#failure = { reason, lost };
     this.#opened.reject(reason);
+    if (diagnostics.error.hasSubscribers) diagnostics.error.publish({ socket: this.socket, error: reason });
     if (closedRejects) this.#closed.reject(reason);
-    else this.#closed.resolve();
+    else this.#resolveClosed();
     this.#finished.reject(reason);
     this.#sink?.fail(reason);
     this.#onOver();
@@ -268,9 +274,14 @@ class Lifecycle {
     if (this.#output !== 'ended' && this.#output !== 'aborted') return;
     if (this.#output === 'aborted') this.#connection.drop(badState('the socket is closed'));
     this.state = 'closed';
-    this.#closed.resolve();
+    this.#resolveClosed();
     this.#finished.resolve();
     this.#onOver();
+  }
+
+  #resolveClosed() {
+    this.#closed.resolve();
+    if (diagnostics.close.hasSubscribers) diagnostics.close.publish({ socket: this.socket });
   }
 
   get #isHandedOver() {

@@ -1,6 +1,7 @@
 'use strict';
 
-const { convertAddress, validateAddress, invalidType, invalidValue, quote } = require('./address.js');
+const { convertAddress, validateAddress } = require('./address.js');
+const { invalidType, invalidValue, quote } = require('./errors.js');
 
 const DEFAULT_HIGH_WATER_MARK = 65536;
 

@@ -1,6 +1,7 @@
 'use strict';
 
 const { Connection } = require('./connection.js');
+const diagnostics = require('./diagnostics.js');
 const { Lifecycle } = require('./lifecycle.js');
 const { parseConnectArguments } = require('./options.js');
 
@@ -15,6 +16,7 @@ class Socket {
     if (token !== TOKEN) throw new TypeError('Illegal constructor');
     this.#lifecycle = lifecycle;
     this.#tls = tls;
+    lifecycle.socket = this;
   }
 
   get readable() {
@@ -55,7 +57,9 @@ class Socket {
       const { parseTlsOptions } = require('./tls-options.js');
       return withContext(parseTlsOptions(options, { hostname: settings.target.host, defaults: this.#tls }));
     });
-    return new Socket(TOKEN, next, null);
+    const upgraded = new Socket(TOKEN, next, null);
+    if (diagnostics.upgrade.hasSubscribers) diagnostics.upgrade.publish({ socket: this, upgraded });
+    return upgraded;
   }
 
   ref() {
@@ -85,6 +89,7 @@ function connect(address, options) {
   const target = { host, port, text, lookup };
   const lifecycle = new Lifecycle({ target, secureTransport, allowHalfOpen, highWaterMark });
   const socket = new Socket(TOKEN, lifecycle, tls);
+  if (diagnostics.connecting.hasSubscribers) diagnostics.connecting.publish({ socket, address: text });
   if (signal?.aborted) {
     lifecycle.failBeforeOpen(signal.reason);
     return socket;

@@ -24,9 +24,8 @@ function contextFor(settings) {
 }
 
 function build(settings, trust) {
-  let store = trustStores.get(trust);
-  if (!store) trustStores.set(trust, (store = new TrustStore(trust)));
-  return new TlsContext(store, {
+  if (!trustStores.has(trust)) trustStores.set(trust, new TrustStore(trust));
+  return new TlsContext(trustStores.get(trust), {
     cert: settings.cert ?? undefined,
     key: settings.key ?? undefined,
     alpn: settings.alpn,

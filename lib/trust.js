@@ -2,17 +2,13 @@
 
 const { X509Certificate } = require('node:crypto');
 const { readFileSync } = require('node:fs');
-const { resolve } = require('node:path');
 const tls = require('node:tls');
 
-const { invalidType, invalidValue } = require('./address.js');
+const { extraFile } = require('./extra-ca.js');
+const { invalidType, invalidValue } = require('./errors.js');
 
 // The end line is optional, so that a block that was cut off is found too, and then fails to parse.
 const CERTIFICATE = /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[^-]*(?:-----END \1-----)?/g;
-
-// Node reads NODE_EXTRA_CA_CERTS once, at its start: later changes of the variable or of the working directory have no
-// effect on it, and must have none here.
-const extraFile = process.env.NODE_EXTRA_CA_CERTS ? resolve(process.env.NODE_EXTRA_CA_CERTS) : null;
 
 // OpenSSL's own store, in force with --use-openssl-ca, is not part of Node's 'default' list. That list's identity, before
 // anyone replaces it with setDefaultCACertificates, tells whether the store still counts.

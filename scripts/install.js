@@ -7,16 +7,21 @@ const { copyFileSync, existsSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
-const inCheckout = existsSync(join(root, '.gitignore'));
+const inCheckout = existsSync(join(root, '__test__'));
 
 function fail(sentence) {
   console.error(sentence);
   process.exit(1);
 }
 
+function requireCargo() {
+  if (spawnSync('cargo', ['--version']).error) {
+    fail('winter-sockets needs a Rust toolchain to be built here, and no cargo was found.');
+  }
+}
+
 function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
-  if (error?.code === 'ENOENT') fail(`winter-sockets needs a Rust toolchain to be built here: no ${command} was found.`);
+  const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
   if (status !== 0) fail(`winter-sockets could not be built: ${command} ended with an error, see its messages above.`);
 }
 
@@ -43,8 +48,14 @@ function hasPrebuilt() {
 }
 
 if (!hasPrebuilt()) {
+  requireCargo();
   console.error('winter-sockets: building the addon from source with cargo, which takes a few minutes the first time.');
-  run('cargo', ['build', '--release', '--lib', '--locked']);
-  const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
-  copyFileSync(join(target, 'release', libraryName()), join(root, binaryName()));
+  // In a checkout the generated loader and its types are kept up to date too; a package has neither tool nor need for it.
+  if (inCheckout) {
+    run('npm', ['run', '--silent', 'build']);
+  } else {
+    run('cargo', ['build', '--release', '--lib', '--locked']);
+    const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
+    copyFileSync(join(target, 'release', libraryName()), join(root, binaryName()));
+  }
 }

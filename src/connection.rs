@@ -464,7 +464,7 @@ impl Connection {
     pub fn begin_upgrade(self: &Arc<Self>) -> Result<TlsRequest, Failure> {
         let mut state = self.lock();
         let request = state.queue.take_upgrade();
-        let injected = state.inbox.len() > 0;
+        let injected = !state.inbox.is_empty();
         let ended = state.reading == Reading::Ended;
         state.upgrading = false;
         self.raise(state, flag::UPGRADING);

@@ -125,7 +125,9 @@ function tap(socket, log, getSecure) {
     if (stream.destroyed) return;
     if (stream.readableLength > 0 || getSecure()?.readableLength > 0) return setTimeout(passEnd, 1);
     noteClose();
-    stream.push(null);
+    // Without a handshake there is nobody to act on the end.
+    if (getSecure() === null) stream.destroy();
+    else stream.push(null);
   };
 
   socket.on('data', (chunk) => {
