@@ -1,6 +1,7 @@
 // TLS from the first byte, and what both ways to TLS have in common once it is up.
 
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import { createAuthority } from './support/certs.mjs';
 import {
@@ -45,7 +46,7 @@ for (const { name, wrap, open } of modes) {
         assert.equal(info.tlsVersion, version);
         assert.equal(info.cipher, log.tls.cipher);
         assert.equal(info.alpn, null);
-        assert.deepEqual(Buffer.from(info.peerCertificate), Buffer.from(await derOf(identity.cert)));
+        assert.deepEqual(Buffer.from(info.peerCertificate), new X509Certificate(identity.cert).raw);
         assert.equal(info.peerAddress, server.address);
         assert.equal(info.remoteAddress, server.address);
         assert.equal(info.localAddress, `${log.peer.address}:${log.peer.port}`);
@@ -159,7 +160,8 @@ describe('sessions', () => {
         const settings = trusting({ alpn: [`${version} ${what}`] });
         const changed = { ...settings, ...change };
         const resumed = [];
-        for (const each of [settings, changed, settings, changed]) resumed.push((await converse(t, server, each)).resumed);
+        for (const each of [settings, changed, settings, changed])
+          resumed.push((await converse(t, server, each)).resumed);
         assert.deepEqual(resumed, [false, false, true, true], what);
       }
     });
@@ -177,8 +179,3 @@ describe('sessions', () => {
     assert.deepEqual(calls, [calls[0], calls[0]]);
   });
 });
-
-async function derOf(pem) {
-  const { X509Certificate } = await import('node:crypto');
-  return new X509Certificate(pem).raw;
-}

@@ -6,8 +6,11 @@ const { isIP } = require('node:net');
 
 const doorbell = require('./doorbell.js');
 const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
-const { lookUp } = require('./lookup.js');
+const { invalidAddress, lookUp } = require('./lookup.js');
 const { EventFlag, WriteResult } = require('./native.js');
+
+/** The events that may let a waiting write go. */
+const WRITES = EventFlag.Opened | EventFlag.Secured | EventFlag.Writable;
 
 function identityOf(settings) {
   const check = settings?.checkServerIdentity ?? null;
@@ -25,6 +28,8 @@ class Connection {
   #identity;
   /** Writes that wait for room, in order: `{ position, resolve, reject }`. */
   #writes = [];
+  /** Whether the socket in charge was told that it is open: no write of its settles before. */
+  #takesWrites = false;
   /** `{ reason }` once the connection failed or was dropped. */
   #end = null;
 
@@ -47,13 +52,18 @@ class Connection {
       tls?.settings.serverName,
       this.#identity !== null,
     );
+    // After the code that called `connect()` has run: what it does at once, such as to write, close or abort, then takes
+    // effect before the first packet, however fast the network is.
+    queueMicrotask(() => this.#native.start());
     if (lookup !== null) this.#lookUp(lookup);
   }
 
   #lookUp(lookup) {
     lookUp(lookup, this.#target.host, (error, addresses) => {
-      if (error) this.#failHere(lookupFailed(error, this.#target));
-      else this.#native.resolved(addresses, this.#target.port);
+      if (error) return this.#failHere(lookupFailed(error, this.#target));
+      if (this.#native.resolved(addresses, this.#target.port)) return;
+      // Well-formed, but of an interface that does not exist.
+      this.#failHere(lookupFailed(invalidAddress(addresses), this.#target));
     });
   }
 
@@ -78,9 +88,14 @@ class Connection {
     return this.#native.stage(bytes);
   }
 
+  /** Copies bytes into the queue; returns 0 if the write is done, else the position for `accept()`. */
+  write(bytes) {
+    return this.#takesWrites ? this.#native.write(bytes) : this.#native.stage(bytes);
+  }
+
   /** Whether the write that ends at `position` is done; if not, `accepted()` tells when. */
   accept(position) {
-    if (this.#end || this.#writes.length > 0) return false;
+    if (this.#end || !this.#takesWrites || this.#writes.length > 0) return false;
     const result = this.#native.accept(position);
     if (result === WriteResult.Failed) this.#fail();
     return result === WriteResult.Accepted;
@@ -130,6 +145,7 @@ class Connection {
   /** Upgrades to TLS; from now on the events are those of `lifecycle`, but for what is left of the plaintext side. */
   upgrade(lifecycle, { context, settings }) {
     this.#current = lifecycle;
+    this.#takesWrites = false;
     this.#identity = identityOf(settings);
     this.#native.upgrade(context, settings.serverName, this.#identity !== null);
   }
@@ -138,9 +154,10 @@ class Connection {
     this.#native.close(timeout);
   }
 
-  /** Releases the descriptor at once; writes that wait reject with `reason`. */
+  /** Releases the descriptor at once, with all that was received; writes that wait reject with `reason`. */
   drop(reason) {
     this.#end ??= { reason };
+    this.#native.stopReading();
     this.#native.dropNow();
     this.#rejectWrites(reason);
   }
@@ -159,11 +176,11 @@ class Connection {
 
   /** `flags` are levels; the order here is the order in which users are told. */
   dispatch(flags) {
-    if (flags & EventFlag.Opened) this.#first.connectionOpened();
+    if (flags & EventFlag.Opened) this.#opened(this.#first);
     if (flags & EventFlag.Upgrading) this.#first.plaintextFlushed();
     if (flags & EventFlag.Identity) this.#checkIdentity();
-    if (flags & EventFlag.Secured) this.#current.connectionOpened();
-    const settled = flags & EventFlag.Writable ? this.#settleWrites() : false;
+    if (flags & EventFlag.Secured) this.#opened(this.#current);
+    const settled = flags & WRITES ? this.#settleWrites() : false;
     if (flags & EventFlag.Failed) this.#fail();
     if (flags & EventFlag.Finished) this.#current.outputFinished();
     if (flags & EventFlag.Readable) {
@@ -172,6 +189,11 @@ class Connection {
       if (settled) setImmediate(() => this.#current.inputAvailable());
       else this.#current.inputAvailable();
     }
+  }
+
+  #opened(lifecycle) {
+    this.#takesWrites = lifecycle === this.#current;
+    lifecycle.connectionOpened();
   }
 
   #settleWrites() {

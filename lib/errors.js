@@ -40,6 +40,12 @@ function badState(message) {
   return new SocketError(message, { code: 'ERR_SOCKET_BAD_STATE' });
 }
 
+/** Both directions were given up while the connection was not up yet. */
+function closedBeforeOpen({ host, port, text }) {
+  const message = `the socket was closed before the connection was up (${text})`;
+  return new SocketError(message, { code: 'ERR_SOCKET_CLOSED_BEFORE_OPEN', syscall: 'connect', address: host, port });
+}
+
 /** Plaintext that nobody has read stands where the TLS handshake should begin. */
 function injected({ host, port, text }) {
   const message = `unread plaintext was waiting when the upgrade to TLS began (${text})`;
@@ -79,6 +85,7 @@ function quote(text) {
 module.exports = {
   SocketError,
   badState,
+  closedBeforeOpen,
   fromNative,
   identityRefused,
   injected,

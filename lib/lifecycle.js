@@ -11,7 +11,7 @@
 // abort(). With both over the socket is closed.
 
 const diagnostics = require('./diagnostics.js');
-const { badState, injected } = require('./errors.js');
+const { badState, closedBeforeOpen, injected } = require('./errors.js');
 const { Sink } = require('./writable.js');
 const { Source } = require('./readable.js');
 
@@ -88,7 +88,7 @@ class Lifecycle {
   get readable() {
     if (!this.#source) {
       this.#source = new Source(this, this.#connection);
-      if (this.#failure) this.#source.fail(this.#failure.reason);
+      if (this.#failure) this.#failSource();
       else if (this.#input !== 'open') this.#source.end();
       if (this.#isHandedOver) this.#source.seize();
     }
@@ -134,7 +134,7 @@ class Lifecycle {
     if (!this.#isLive) return;
     this.#connection.drop(reason);
     this.#fail(reason, { closedRejects: true, lost: false });
-    this.#source?.fail(reason);
+    this.#failSource();
   }
 
   /** Hands the connection over to `next`. Misuse throws; what only the connection's state forbids fails `next`. */
@@ -245,16 +245,21 @@ class Lifecycle {
     // Giving up is what close() asked for. After that, only what failed before it ever worked is news to `closed`.
     const gaveUp = this.state === 'closing' && GIVING_UP.has(reason.code);
     this.#fail(reason, { closedRejects: !this.#wasOpened && !gaveUp, lost });
-    // What came before the failure is still read; a read that finds no more meets the failure.
-    if (this.#connection.available() === 0) this.#source?.fail(reason);
+    this.#failSource();
   }
 
   /** A socket that `startTls()` could not bring about. */
   failBeforeOpen(reason) {
     this.#fail(reason, { closedRejects: true, lost: false });
+    this.#failSource();
   }
 
   // --- settling ---
+
+  /** What came before the failure is still read; the read that finds no more meets the failure. */
+  #failSource() {
+    if (!this.#connection?.available()) this.#source?.fail(this.#failure.reason);
+  }
 
   #fail(reason, { closedRejects, lost }) {
     this.state = 'failed';
@@ -274,6 +279,8 @@ class Lifecycle {
     if (this.#output !== 'ended' && this.#output !== 'aborted') return;
     if (this.#output === 'aborted') this.#connection.drop(badState('the socket is closed'));
     this.state = 'closed';
+    // Without effect on one that was.
+    this.#opened.reject(closedBeforeOpen(this.#settings.target));
     this.#resolveClosed();
     this.#finished.resolve();
     this.#onOver();

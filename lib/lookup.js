@@ -33,4 +33,4 @@ function invalidAddress(address) {
   return error;
 }
 
-module.exports = { lookUp };
+module.exports = { invalidAddress, lookUp };

@@ -81,7 +81,13 @@ class Source {
     if (this.#over) return;
     this.#over = true;
     const controller = this.#controller;
-    controller.close();
+    try {
+      controller.close();
+    } catch {
+      // A read into elements of several bytes has got a part of one: by the standard the stream has failed with that,
+      // and the read with it. Nothing else is concerned.
+      return;
+    }
     // Closing leaves a read into a buffer of the caller's hanging until this.
     controller.byobRequest?.respond(0);
   }

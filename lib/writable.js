@@ -38,7 +38,7 @@ class SocketWritable extends WritableStream {
   }
 
   abort(reason) {
-    if (!this.locked) sinks.get(this).broken = true;
+    if (!this.locked) sinks.get(this).giveUp(reason);
     return super.abort(reason);
   }
 }
@@ -66,10 +66,8 @@ class SocketWriter extends WritableStreamDefaultWriter {
     // Here, because stock code of Node 20 fails an assertion of its own.
     if (sink.closing) return Promise.reject(writableClosed());
     if (sink.broken) return super.write(NOTHING);
-    const position = sink.connection.stage(bytes);
-    if (sink.waiting === 0 && sink.connection.accept(position)) return Promise.resolve();
-    // Asking may have brought to light that the connection has failed.
-    if (sink.broken) return super.write(NOTHING);
+    const position = sink.waiting === 0 ? sink.connection.write(bytes) : sink.connection.stage(bytes);
+    if (position === 0) return Promise.resolve();
     sink.waiting++;
     return super.write(new StagedWrite(bytes.byteLength, position));
   }
@@ -80,7 +78,7 @@ class SocketWriter extends WritableStreamDefaultWriter {
   }
 
   abort(reason) {
-    if (this.#sink.writer === this) this.#sink.broken = true;
+    if (this.#sink.writer === this) this.#sink.giveUp(reason);
     return super.abort(reason);
   }
 
@@ -153,9 +151,15 @@ class Sink {
   }
 
   abort(reason) {
+    this.giveUp(reason);
+    this.#lifecycle.outputAborted();
+  }
+
+  /** Drops what waits, within the call of `abort()`: the stock machinery comes round to it only later. */
+  giveUp(reason) {
+    if (this.broken) return;
     this.broken = true;
     this.connection.discardUnaccepted(reason);
-    this.#lifecycle.outputAborted();
   }
 
   /** Whether the stream is in the hands of a pipe, or of a stock writer. */

@@ -3,7 +3,7 @@
 // from source, with cargo's progress on the terminal.
 
 const { spawnSync } = require('node:child_process');
-const { copyFileSync, existsSync } = require('node:fs');
+const { copyFileSync, existsSync, renameSync, rmSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
@@ -52,10 +52,14 @@ if (!hasPrebuilt()) {
   console.error('winter-sockets: building the addon from source with cargo, which takes a few minutes the first time.');
   // In a checkout the generated loader and its types are kept up to date too; a package has neither tool nor need for it.
   if (inCheckout) {
+    rmSync(join(root, binaryName()), { force: true });
     run('npm', ['run', '--silent', 'build']);
   } else {
     run('cargo', ['build', '--release', '--lib', '--locked']);
     const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
-    copyFileSync(join(target, 'release', libraryName()), join(root, binaryName()));
+    const binary = join(root, binaryName());
+    // Never written in place: a process that runs with the old one has it mapped.
+    copyFileSync(join(target, 'release', libraryName()), `${binary}.new`);
+    renameSync(`${binary}.new`, binary);
   }
 }

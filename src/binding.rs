@@ -208,7 +208,7 @@ impl Environment {
         }
     }
 
-    /// Opens a connection to `host`. With `lookup` the caller finds the addresses and gives them by `resolved`.
+    /// A connection to `host`, to be started. With `lookup` the caller finds the addresses and gives them by `resolved`.
     #[napi]
     #[allow(clippy::too_many_arguments)] // One call from one place; an options object costs several times as much.
     pub fn connect(
@@ -233,17 +233,10 @@ impl Environment {
         } else {
             Target::Host { host, port }
         };
-        match runtime::threads() {
-            Ok(threads) => {
-                let io = threads.io.clone();
-                io.spawn(driver::run(threads, connection.clone(), target, tls));
-            }
-            Err(failure) => {
-                connection.failed(failure);
-                connection.released();
-            }
-        }
-        Ok(NativeConnection { connection })
+        Ok(NativeConnection {
+            connection,
+            plan: Some((target, tls)),
+        })
     }
 }
 
@@ -251,6 +244,8 @@ impl Environment {
 #[napi]
 pub struct NativeConnection {
     connection: Arc<Connection>,
+    /// What `start` is to do.
+    plan: Option<(Target, Option<TlsRequest>)>,
 }
 
 #[napi]
@@ -261,10 +256,36 @@ impl NativeConnection {
         self.connection.id()
     }
 
+    /// Begins to connect; only the first call counts.
+    #[napi]
+    pub fn start(&mut self) {
+        let Some((target, tls)) = self.plan.take() else { return };
+        match runtime::threads() {
+            Ok(threads) => {
+                let io = threads.io.clone();
+                io.spawn(driver::run(threads, self.connection.clone(), target, tls));
+            }
+            Err(failure) => {
+                self.connection.failed(failure);
+                self.connection.released();
+            }
+        }
+    }
+
     /// Copies the bytes of a write; returns the position after its last.
     #[napi]
     pub fn stage(&self, data: &[u8]) -> f64 {
         self.connection.stage(data) as f64
+    }
+
+    /// Copies the bytes of a write and asks for it at once: 0 if it is accepted, else the position after its last byte.
+    /// Whether the connection has failed is told by `accept`.
+    #[napi]
+    pub fn write(&self, data: &[u8]) -> f64 {
+        match self.connection.write(data) {
+            (_, Accept::Yes) => 0.0,
+            (position, _) => position as f64,
+        }
     }
 
     /// Asks for the write that ends at `position`.

@@ -1,18 +1,18 @@
 //! From a host to an open TCP stream: resolve, then race the addresses.
 
-use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use crate::connection::Connection;
 use crate::errno;
-use crate::error::{Attempt, Failure};
+use crate::error::{Attempt, Failure, Step};
 use crate::race::{AttemptId, Input, Output, Race};
 use crate::resolve::{ResolveError, resolve};
 
@@ -46,7 +46,7 @@ pub async fn connect(connection: &Connection, target: Target) -> Result<TcpStrea
     // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
     stream
         .set_nodelay(true)
-        .map_err(|error| Failure::from_io(crate::error::Step::Connect, &error))?;
+        .map_err(|error| Failure::from_io(Step::Connect, &error))?;
     Ok(stream)
 }
 
@@ -54,25 +54,15 @@ pub async fn connect(connection: &Connection, target: Target) -> Result<TcpStrea
 async fn race(host: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, Failure> {
     let start = Instant::now();
     let mut race = Race::new();
-    let mut attempts: JoinSet<(AttemptId, io::Result<TcpStream>)> = JoinSet::new();
-    let mut running: HashMap<AttemptId, AbortHandle> = HashMap::new();
-    let mut won: Option<TcpStream> = None;
+    let mut attempts = Attempts::default();
+    let mut won = None;
     let mut outputs = race.handle(Input::AddressesResolved { addresses, last: true }, Duration::ZERO);
     loop {
         let mut wait = None;
         for output in outputs {
             match output {
-                Output::StartAttempt { id, address } => {
-                    running.insert(
-                        id,
-                        attempts.spawn(async move { (id, TcpStream::connect(address).await) }),
-                    );
-                }
-                Output::CancelAttempt(id) => {
-                    if let Some(attempt) = running.remove(&id) {
-                        attempt.abort();
-                    }
-                }
+                Output::StartAttempt { id, address } => attempts.start(id, address),
+                Output::CancelAttempt(id) => attempts.cancel(id),
                 Output::Wait(until) => wait = Some(start + until),
                 Output::Connected(_) => {
                     if let Some(stream) = won.take() {
@@ -87,27 +77,51 @@ async fn race(host: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, Fai
                     .into());
                 }
                 Output::Failed(tried) => {
-                    return Err(Failure::Connect(
-                        tried
-                            .into_iter()
-                            .map(|(address, code)| Attempt { address, code })
-                            .collect(),
-                    ));
+                    let attempts = tried.into_iter().map(|(address, code)| Attempt { address, code });
+                    return Err(Failure::Connect(attempts.collect()));
                 }
             }
         }
         let input = tokio::select! {
-            Some(ended) = attempts.join_next() => match ended {
-                Ok((id, Ok(stream))) => {
+            (id, outcome) = attempts.next() => match outcome {
+                Ok(stream) => {
                     won = Some(stream);
                     Input::AttemptSucceeded(id)
                 }
-                Ok((id, Err(error))) => Input::AttemptFailed(id, errno::name(&error)),
-                // A cancelled attempt has nothing to report.
-                Err(_) => Input::TimePassed,
+                Err(error) => Input::AttemptFailed(id, errno::name(&error)),
             },
             () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => Input::TimePassed,
         };
         outputs = race.handle(input, start.elapsed());
+    }
+}
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+
+/// The attempts that run. Not tasks of their own: dropping one closes its descriptor there and then.
+#[derive(Default)]
+struct Attempts(Vec<(AttemptId, Connecting)>);
+
+impl Attempts {
+    fn start(&mut self, id: AttemptId, address: SocketAddr) {
+        self.0.push((id, Box::pin(TcpStream::connect(address))));
+    }
+
+    fn cancel(&mut self, id: AttemptId) {
+        self.0.retain(|(other, _)| *other != id);
+    }
+
+    async fn next(&mut self) -> (AttemptId, io::Result<TcpStream>) {
+        poll_fn(|cx| {
+            for (index, (id, attempt)) in self.0.iter_mut().enumerate() {
+                if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {
+                    let id = *id;
+                    drop(self.0.swap_remove(index));
+                    return Poll::Ready((id, outcome));
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 }

@@ -183,14 +183,17 @@ impl Connection {
 
     /// Whether the write that ends at `position` is done as far as its writer is concerned.
     pub fn accept(&self, position: u64) -> Accept {
+        self.lock().accept(position)
+    }
+
+    /// [`Self::stage`] and [`Self::accept`] in one step. The answer does not depend on how fast the driver is: a failure
+    /// that this very write brings to light is told to the next one.
+    pub fn write(&self, data: &[u8]) -> (u64, Accept) {
         let mut state = self.lock();
-        if state.failure.is_some() {
-            Accept::Failed
-        } else if state.queue.accept(position) {
-            Accept::Yes
-        } else {
-            Accept::NotYet
-        }
+        let position = state.queue.stage(data);
+        let accept = state.accept(position);
+        state.wake_driver();
+        (position, accept)
     }
 
     /// Bytes staged and not yet sent.
@@ -204,10 +207,10 @@ impl Connection {
     }
 
     /// Ends the outgoing direction once everything staged is sent; [`flag::FINISHED`] tells when that is.
-    pub fn end(&self) {
+    pub fn end(self: &Arc<Self>) {
         let mut state = self.lock();
         state.queue.end();
-        state.wake_driver();
+        self.tell_failure(state);
     }
 
     /// Upgrades to TLS once everything staged is sent. What is staged later goes through TLS.
@@ -279,7 +282,7 @@ impl Connection {
 
     /// Sends what is staged, ends the stream, drains the peer's side and releases the descriptor. Gives up after
     /// `timeout` without progress, or at once if the connection is not up and there is nothing to send.
-    pub fn close(&self, timeout: Duration) {
+    pub fn close(self: &Arc<Self>, timeout: Duration) {
         let mut state = self.lock();
         state.closing = Some(Closing { timeout });
         state.queue.end();
@@ -287,7 +290,17 @@ impl Connection {
         if state.reading != Reading::Ended {
             state.reading = Reading::Stopped;
         }
-        state.wake_driver();
+        self.tell_failure(state);
+    }
+
+    /// Whoever ends the connection learns of a failure that was met quietly; the driver has gone home then. Bytes that had
+    /// left may not have arrived.
+    fn tell_failure(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.failure.is_none() {
+            return state.wake_driver();
+        }
+        state.lost |= state.queue.accepted() > 0;
+        self.raise(state, flag::FAILED);
     }
 
     /// Releases the descriptor at once.
@@ -456,7 +469,10 @@ impl Connection {
 
     /// The peer's end of the stream came. It is told when a read asks.
     pub fn input_ended(self: &Arc<Self>) {
-        self.lock().reading = Reading::Ended;
+        let mut state = self.lock();
+        state.reading = Reading::Ended;
+        state.queue.accept_when_sent();
+        drop(state);
         self.tell_reader();
     }
 
@@ -530,6 +546,16 @@ impl Connection {
 }
 
 impl State {
+    fn accept(&mut self, position: u64) -> Accept {
+        match self.failure {
+            // Told even after a failure: those bytes had left.
+            Some(_) if self.queue.is_done(position) => Accept::Yes,
+            Some(_) => Accept::Failed,
+            None if self.queue.accept(position) => Accept::Yes,
+            None => Accept::NotYet,
+        }
+    }
+
     fn register(&mut self, cx: &Context<'_>) {
         match &self.driver {
             Some(waker) if waker.will_wake(cx.waker()) => {}

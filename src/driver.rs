@@ -110,8 +110,15 @@ async fn secure(
     info: Info,
     request: TlsRequest,
 ) -> Outcome<(Transport, Info)> {
-    let handshake = tls::handshake(&threads.handshakes, request.context, request.name, transport.into_tcp());
-    let stream = unless_given_up(connection, handshake).await?;
+    let mut handshake = tls::Handshake::start(
+        &threads.handshakes,
+        &request.context,
+        request.name,
+        transport.into_tcp(),
+    );
+    let outcome = unless_given_up(connection, handshake.finish()).await;
+    handshake.abandon().await;
+    let stream = outcome?;
     let info = Info {
         session: Some(tls::Session::of(&stream)),
         ..info

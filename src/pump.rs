@@ -167,7 +167,7 @@ impl<'a> Pump<'a> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
                 self.connection.input_ended();
             }
-            Err(error) => return Poll::Ready(Err(Failure::from_io(Step::Read, &error))),
+            Err(error) => return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read))),
         }
         Poll::Ready(Ok(()))
     }
@@ -188,7 +188,7 @@ impl<'a> Pump<'a> {
                 Poll::Ready(Err(_)) | Poll::Pending => break,
             }
         }
-        Failure::from_io(Step::Write, error)
+        Failure::from_io(Step::Write, error).at(Step::Write)
     }
 
     /// Ready when a graceful close has gone without progress for too long.

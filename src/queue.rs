@@ -2,6 +2,8 @@
 //!
 //! Positions count the bytes of a connection from its first. A write is *staged* when its bytes are in the queue and
 //! *accepted* once no more than [`BOUND`] bytes up to its own last are still unsent; that is when its promise settles.
+//! Once the peer has ended its side it may be gone altogether, and only the kernel knows: from then on a write is accepted
+//! when it is sent.
 
 use std::collections::VecDeque;
 
@@ -49,6 +51,7 @@ pub struct SendQueue<U> {
     sent: u64,
     accepted: u64,
     awaited: Option<u64>,
+    bound: u64,
     /// Writes that end at or before this position may be accepted: none before the connection is up, only those
     /// before the upgrade while one is under way.
     open_to: Option<u64>,
@@ -65,6 +68,7 @@ impl<U> Default for SendQueue<U> {
             sent: 0,
             accepted: 0,
             awaited: None,
+            bound: BOUND,
             open_to: None,
             upgrade_at: None,
         }
@@ -117,7 +121,7 @@ impl<U> SendQueue<U> {
         match self.awaited {
             Some(position)
                 if self.open_to.is_some_and(|limit| position <= limit)
-                    && position.saturating_sub(self.sent) <= BOUND =>
+                    && position.saturating_sub(self.sent) <= self.bound =>
             {
                 self.awaited = None;
                 self.accepted = self.accepted.max(position);
@@ -154,7 +158,17 @@ impl<U> SendQueue<U> {
         self.items.clear();
         self.tail = BytesMut::new();
         self.awaited = None;
-        self.sent = self.staged;
+        self.staged = self.sent;
+    }
+
+    /// From now on a write is accepted only when it is sent.
+    pub fn accept_when_sent(&mut self) {
+        self.bound = 0;
+    }
+
+    /// Whether the write that ends at `position` was accepted, or sent without anybody asking.
+    pub fn is_done(&self, position: u64) -> bool {
+        position <= self.accepted.max(self.sent)
     }
 
     /// Bytes of the writes that were accepted.
@@ -309,6 +323,17 @@ mod tests {
         queue.sent(1);
         assert!(queue.awaited_is_accepted());
         assert!(!queue.awaited_is_accepted());
+    }
+
+    #[test]
+    fn towards_a_peer_that_ended_its_side_a_write_is_accepted_when_sent() {
+        let mut queue = SendQueue::<()>::default();
+        queue.open();
+        queue.accept_when_sent();
+        let last = queue.stage(b"last");
+        assert!(!queue.accept(last));
+        queue.sent(4);
+        assert!(queue.awaited_is_accepted());
     }
 
     #[test]

@@ -21,21 +21,27 @@ pub struct Threads {
     pub handshakes: Handle,
 }
 
-static THREADS: Mutex<Option<Threads>> = Mutex::new(None);
+static IO: Slot = Mutex::new(None);
+static HANDSHAKES: Slot = Mutex::new(None);
+
+type Slot = Mutex<Option<Handle>>;
 
 /// The threads of this process, started by the first call.
 ///
 /// A start that failed, for want of threads or descriptors, is tried again by the next call.
 pub fn threads() -> Result<Threads, Failure> {
-    let mut slot = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(threads) = &*slot {
-        return Ok(threads.clone());
+    Ok(Threads {
+        io: started(&IO, "winter-io")?,
+        handshakes: started(&HANDSHAKES, "winter-tls")?,
+    })
+}
+
+fn started(slot: &Slot, name: &str) -> Result<Handle, Failure> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*slot {
+        Some(handle) => Ok(handle.clone()),
+        None => Ok(slot.insert(start(name)?).clone()),
     }
-    let threads = Threads {
-        io: start("winter-io")?,
-        handshakes: start("winter-tls")?,
-    };
-    Ok(slot.insert(threads).clone())
 }
 
 fn start(name: &str) -> Result<Handle, Failure> {

@@ -3,7 +3,7 @@
 //! - [`TrustStore`]: the certificates that may vouch for a server, parsed once.
 //! - [`Context`]: everything a handshake needs but the server's name; built once per distinct settings, so that the
 //!   cost of a client configuration is not paid per connection. Session tickets live inside one context, never across.
-//! - [`handshake`]: turns a TCP stream into a [`TlsStream`].
+//! - [`Handshake`]: turns a TCP stream into a [`TlsStream`].
 //!
 //! The provider is always passed explicitly: what another addon or crate installs process-wide has no effect here.
 
@@ -16,7 +16,7 @@ pub use context::{Context, Settings, Version};
 pub use failure::TlsFailure;
 pub use trust::TrustStore;
 
-use std::sync::Arc;
+use std::io;
 
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -65,24 +65,30 @@ fn iana_name(rustls_name: &str) -> String {
     rustls_name.replacen("TLS13_", "TLS_", 1)
 }
 
-/// Does the client side of the handshake on `stream`.
-///
-/// It runs on `thread`, apart from the thread that moves bytes. Dropping the future drops the connection.
-pub async fn handshake(
-    thread: &Handle,
-    context: Arc<Context>,
-    name: ServerName<'static>,
-    stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, Failure> {
-    let mut task = JoinSet::new();
-    task.spawn_on(
-        async move { TlsConnector::from(context.config()).connect(name, stream).await },
-        thread,
-    );
-    match task.join_next().await {
-        Some(Ok(Ok(stream))) => Ok(stream),
-        Some(Ok(Err(error))) => Err(Failure::from_io(Step::Handshake, &error).at(Step::Handshake)),
-        Some(Err(_)) | None => Err(TlsFailure::internal("the TLS handshake task ended unexpectedly").into()),
+/// The client side of a handshake, on a thread apart from the one that moves bytes.
+#[derive(Debug)]
+pub struct Handshake(JoinSet<io::Result<TlsStream<TcpStream>>>);
+
+impl Handshake {
+    /// Begins a handshake on `stream`.
+    pub fn start(thread: &Handle, context: &Context, name: ServerName<'static>, stream: TcpStream) -> Self {
+        let mut task = JoinSet::new();
+        task.spawn_on(TlsConnector::from(context.config()).connect(name, stream), thread);
+        Handshake(task)
+    }
+
+    /// Waits for its outcome.
+    pub async fn finish(&mut self) -> Result<TlsStream<TcpStream>, Failure> {
+        match self.0.join_next().await {
+            Some(Ok(Ok(stream))) => Ok(stream),
+            Some(Ok(Err(error))) => Err(Failure::from_io(Step::Handshake, &error).at(Step::Handshake)),
+            Some(Err(_)) | None => Err(TlsFailure::internal("the TLS handshake task ended unexpectedly").into()),
+        }
+    }
+
+    /// Gives it up; its descriptor is released when this returns.
+    pub async fn abandon(mut self) {
+        self.0.shutdown().await;
     }
 }
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before } from 'node:test';
 import { connect, SocketError } from '../../index.js';
+import { Recorder } from './connection-log.mjs';
 import { openDescriptors, until } from './process.mjs';
 import { overTls, serve, startTls } from './servers.mjs';
 
@@ -72,7 +73,10 @@ export async function exchange(socket, message, answer = message) {
   const writer = socket.writable.getWriter();
   const reader = socket.readable.getReader({ mode: 'byob' });
   try {
-    const [{ value }] = await Promise.all([reader.read(new Uint8Array(Buffer.byteLength(answer))), writer.write(message)]);
+    const [{ value }] = await Promise.all([
+      reader.read(new Uint8Array(Buffer.byteLength(answer))),
+      writer.write(message),
+    ]);
     return Buffer.from(value).toString();
   } finally {
     writer.releaseLock();
@@ -121,8 +125,8 @@ export async function assertNothingArrived(log) {
   if (log.wire?.bytes > 0) assert.equal(log.wire.head[0], 22, 'the first byte is that of a handshake record');
 }
 
-/** A handler that holds the client's first bytes back from `next` until `open()`; `reached` resolves with them. */
-export function gate(next) {
+/** A place to wait at: `reach()` says that somebody is there, `open()` lets them go on. */
+export function checkpoint() {
   let open;
   let reach;
   const opened = new Promise((resolve) => {
@@ -131,6 +135,12 @@ export function gate(next) {
   const reached = new Promise((resolve) => {
     reach = resolve;
   });
+  return { open, opened, reach, reached };
+}
+
+/** A handler that holds the client's first bytes back from `next` until `open()`; `reached` resolves with them. */
+export function gate(next) {
+  const { open, opened, reach, reached } = checkpoint();
   const handler = (stream, log) => {
     stream.once('data', async (bytes) => {
       stream.pause();
@@ -151,4 +161,23 @@ export function onFirstBytes(act) {
     stream.on('end', () => stream.end());
     log.observe(stream);
   };
+}
+
+/** A handler that takes so many bytes of plaintext, then goes on as another; `received` resolves to the record of them. */
+export function plainBytes(count, next) {
+  const { open: resolve, opened: received } = checkpoint();
+  const handler = (stream, log) => {
+    const record = new Recorder();
+    const take = (chunk) => {
+      const rest = chunk.subarray(count - record.bytes);
+      record.add(chunk.subarray(0, count - record.bytes));
+      if (record.bytes < count) return;
+      stream.off('data', take).pause();
+      if (rest.length > 0) stream.unshift(rest);
+      resolve(record);
+      next(stream, log);
+    };
+    stream.on('data', take).resume();
+  };
+  return { handler, received };
 }

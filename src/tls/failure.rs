@@ -1,6 +1,6 @@
 //! Why TLS failed, under the names Node uses.
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{CertificateError, Error};
 
 use super::verify::Rejection;
 use crate::error::Step;
@@ -41,11 +41,6 @@ impl TlsFailure {
                 let mut failure =
                     TlsFailure::new("ERR_SOCKET_TLS_ALERT", format!("the peer sent a TLS alert: {alert:?}"));
                 failure.alert = Some(u8::from(*alert));
-                failure.step = if *alert == AlertDescription::CloseNotify {
-                    Step::Read
-                } else {
-                    failure.step
-                };
                 failure
             }
             Error::InvalidCertificate(error) => from_certificate(error),
@@ -81,6 +76,8 @@ fn from_certificate(error: &CertificateError) -> TlsFailure {
 
 #[cfg(test)]
 mod tests {
+    use rustls::AlertDescription;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,138 @@
+// What the tests of TCP share.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { after, before } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { connect, SocketError } from '../../index.js';
+import { Recorder } from './connection-log.mjs';
+import { openDescriptors, until } from './process.mjs';
+import { pattern, serve } from './servers.mjs';
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+
+/** Descriptors are counted in /proc, and only Linux drops what does not fit the queue of a listener. */
+export const linuxOnly = { skip: process.platform !== 'linux' && 'needs Linux' };
+
+/** At the end of a test file no socket may be left of those that its tests opened. */
+export function watchDescriptors() {
+  if (process.platform !== 'linux') return;
+  let count;
+  before(() => {
+    count = openDescriptors();
+  });
+  after(() => until(() => openDescriptors() <= count, { what: `the number of sockets falls back to ${count}` }));
+}
+
+/** A server that is closed when the test ends. */
+export async function served(t, handler, options) {
+  const server = await serve(handler, options);
+  t.after(() => server.close());
+  return server;
+}
+
+/** A socket to whatever `connect()` takes, or to a server of `served()`, that is dropped when the test ends. */
+export function dial(t, to, options) {
+  const socket = connect(to.address ?? to, options);
+  t.after(() => socket.close(new Error('the test is over')));
+  return socket;
+}
+
+/** What a promise rejects with. */
+export async function rejection(promise, what = 'the promise') {
+  let value;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new assert.AssertionError({ message: `${what} resolved`, actual: value, expected: 'a rejection' });
+}
+
+/** The one reason with which all of these promises reject. */
+export async function commonRejection(promises) {
+  const entries = Object.entries(promises);
+  const reasons = await Promise.all(entries.map(([name, promise]) => rejection(promise, name)));
+  for (const [index, [name]] of entries.entries()) {
+    assert.equal(reasons[index], reasons[0], `${name} has another reason than ${entries[0][0]}`);
+  }
+  return reasons[0];
+}
+
+/** Whether a promise is still pending after everything that is ready to run has run, `turns` times over. */
+export async function isPending(promise, turns = 5) {
+  let pending = true;
+  const settle = () => {
+    pending = false;
+  };
+  promise.then(settle, settle);
+  for (let i = 0; i < turns && pending; i++) await turn();
+  return pending;
+}
+
+/** The class, the code and the fields of a failure of the network. */
+export function assertSocketError(error, { code, ...fields }) {
+  assert.ok(error instanceof SocketError, `${error?.stack ?? error} is no SocketError`);
+  assert.ok(error instanceof TypeError);
+  assert.equal(error.name, 'SocketError');
+  assert.match(error.message, /^SocketError: /);
+  if (Array.isArray(code)) assert.ok(code.includes(error.code), `${error.code} is none of ${code}`);
+  else assert.equal(error.code, code, error.message);
+  for (const [name, value] of Object.entries(fields)) assert.deepEqual(error[name], value, name);
+}
+
+/** A plain TypeError, as the Streams standard has them: not a failure of the network. */
+export function assertPlainTypeError(error) {
+  assert.ok(error instanceof TypeError, `${error?.stack ?? error} is no TypeError`);
+  assert.ok(!(error instanceof SocketError), `${error.stack} is a SocketError`);
+}
+
+export function sha256(bytes) {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Reads a stream to its end; `{ bytes, sha256, text, head }`. */
+export async function readToEnd(readable) {
+  const record = new Recorder();
+  for await (const chunk of readable) record.add(chunk);
+  return record;
+}
+
+/** Reads exactly so many bytes with a default reader, which must bring no more than that. */
+export async function readExactly(reader, count) {
+  const chunks = [];
+  for (let length = 0; length < count; ) {
+    const { value, done } = await reader.read();
+    assert.equal(done, false, `the stream ended after ${length} of ${count} bytes`);
+    chunks.push(value);
+    length += value.length;
+    assert.ok(length <= count, `${length} bytes came, ${count} were expected`);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A connection that is up, with a writer and a reader: `{ socket, writer, reader, log }`. */
+export async function established(t, server, options) {
+  const socket = dial(t, server, options);
+  await socket.opened;
+  const log = await server.connection(server.connections.length === 0 ? 0 : server.connections.length - 1);
+  return { socket, writer: socket.writable.getWriter(), reader: socket.readable.getReader(), log };
+}
+
+/** A message there and back: whatever was under way on loopback before has arrived by then. */
+export async function exchange({ writer, reader }, message = 'ping') {
+  await writer.write(message);
+  assert.equal((await readExactly(reader, Buffer.byteLength(message))).toString(), message);
+}
+
+/** Writes until a write stays pending; `{ pending, accepted, next }` with that promise and the bytes before it. */
+export async function fill(writer, size = 64 * KiB) {
+  for (let accepted = 0; ; accepted += size) {
+    const pending = writer.write(pattern(size, accepted));
+    // Whoever filled the connection looks at it, or at what it rejects with elsewhere.
+    pending.catch(() => {});
+    // A driver that is still sending needs some turns; one that is stuck takes no more however long one waits.
+    if (await isPending(pending, 200)) return { pending, accepted };
+  }
+}

@@ -1,0 +1,13 @@
+'use strict';
+// The preload: makes `cloudflare:sockets` a name for this package and routes pg over it. Loading it is all there is to do.
+
+const Module = require('node:module');
+const { installFallback } = require('./fallback.js');
+const { routePg } = require('./pg.js');
+const { resolve } = require('./rules.js');
+
+// Asked of Node, not of its version: 22 has it from 22.15 on.
+if (typeof Module.registerHooks === 'function') Module.registerHooks({ resolve });
+else installFallback();
+
+routePg();

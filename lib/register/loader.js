@@ -1,0 +1,6 @@
+'use strict';
+// Runs on the thread that `module.register()` starts, and sees `import` alone.
+
+const { resolve } = require('./rules.js');
+
+module.exports = { resolve };
