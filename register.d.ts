@@ -2,7 +2,13 @@
  * A module to preload, with no exports: `node --import winter-sockets/register app.js`, or `--require`.
  *
  * From then on `cloudflare:sockets` can be imported and required everywhere in the process, worker threads included,
- * and is this package: the same `connect` as that of `winter-sockets`. The stock `pg` opens its connections through it
- * when the preload comes before the first `require('pg')`; nothing else in the process sees a change.
+ * and is this package: the same `connect` as that of `winter-sockets`. The stock `pg` opens its connections through it;
+ * nothing else in the process sees a change.
+ *
+ * Imported by a program instead, it has to come before `pg`, and serves `import()` and `require()` of
+ * `cloudflare:sockets` but no static import in the same program: Node resolves those before anything runs.
+ *
+ * A `pg` that cannot be routed is left as it is, and a process warning with the code `'WINTER_SOCKETS_PG_NOT_ROUTED'`
+ * gives the reason. `NODE_DEBUG=winter-sockets` tells of every `pg` that is.
  */
 export {};

@@ -49,7 +49,6 @@ describe('a failed connection', { timeout: 30_000 }, () => {
     const writer = socket.writable.getWriter();
     const reader = socket.readable.getReader();
     assert.equal(await commonRejection({ write: writer.write('x'), read: reader.read(), again: reader.read() }), error);
-    assert.equal(await rejection(writer.close()), error);
     assert.equal(await rejection(writer.ready), error);
   });
 
@@ -75,7 +74,14 @@ describe('a failed connection', { timeout: 30_000 }, () => {
   });
 
   test('[B5] to port 0 rejects later, it does not throw', async (t) => {
-    assertSocketError(await rejection(dial(t, '127.0.0.1:0').opened), { address: '127.0.0.1', port: 0, syscall: 'connect' });
+    const error = await rejection(dial(t, '127.0.0.1:0').opened);
+    // Which code it is differs between systems.
+    assertSocketError(error, {
+      code: ['ECONNREFUSED', 'EADDRNOTAVAIL'],
+      address: '127.0.0.1',
+      port: 0,
+      syscall: 'connect',
+    });
   });
 
   test('[B5] tells a name that does not exist', async (t) => {

@@ -63,7 +63,7 @@ describe('gopher.mjs', () => {
     t.after(() => child.kill());
     const [line] = await once(createInterface(child.stdout), 'line');
     const [url] = line.split(' ');
-    return (path) => fetch(new URL(path, url));
+    return (path) => fetch(new URL(path, url), { signal: AbortSignal.timeout(30_000) });
   }
 });
 
@@ -76,7 +76,7 @@ test('starttls.mjs talks to a mail server in plaintext, then in TLS', async (t) 
 
   const { stdout, stderr, code } = await runExample('starttls.mjs', ['localhost', server.port], trust);
   assert.equal(code, 0, stderr);
-  assert.match(stdout, /< 220 go ahead\n-- TLSv1\.3, \w+\n> EHLO [^]*< 250 STARTTLS\n> QUIT\n< 221 bye\n$/);
+  assert.match(stdout, /< 220 go ahead\n-- TLSv1\.3, \w+\n> EHLO .*< 250 STARTTLS\n> QUIT\n< 221 bye\n$/s);
   const { tls, commands } = server.connections[0];
   assert.equal(tls.servername, 'localhost');
   assert.deepEqual(commands, ['EHLO client.example', 'STARTTLS', 'EHLO client.example', 'QUIT']);
@@ -156,7 +156,7 @@ function lines(replies, { greeting = '', ends = false, next = null } = {}) {
         const line = pending.slice(0, end);
         pending = pending.slice(end + 2);
         log.commands.push(line);
-        stream.write(replies[line] ?? '');
+        if (line in replies) stream.write(replies[line]);
         if (line === last) return finish();
       }
     };
@@ -166,7 +166,7 @@ function lines(replies, { greeting = '', ends = false, next = null } = {}) {
       stream.off('data', read).pause();
       next(stream, log);
     };
-    stream.write(greeting);
+    if (greeting) stream.write(greeting);
     stream.on('data', read).resume();
     stream.on('end', () => stream.end());
   };

@@ -22,7 +22,10 @@ describe('the class', () => {
 
   test('Socket cannot be made by anybody else', () => {
     assert.throws(() => new Socket(), { name: 'TypeError', message: 'Illegal constructor' });
-    assert.throws(() => new Socket(Symbol('winter-sockets'), {}), { name: 'TypeError', message: 'Illegal constructor' });
+    assert.throws(() => new Socket(Symbol('winter-sockets'), {}), {
+      name: 'TypeError',
+      message: 'Illegal constructor',
+    });
     assert.throws(() => Socket(), TypeError);
     assert.throws(() => Reflect.construct(Socket, [], Object), { name: 'TypeError', message: 'Illegal constructor' });
   });
@@ -125,7 +128,13 @@ describe('a socket', () => {
 describe('connect()', () => {
   test('throws at once for arguments that cannot be used, and opens nothing', async (t) => {
     const server = await served(t, sink());
-    for (const args of [[], [null], [`127.0.0.1`], [server.address, null], [server.address, { secureTransport: 'ON' }]]) {
+    for (const args of [
+      [],
+      [null],
+      [`127.0.0.1`],
+      [server.address, null],
+      [server.address, { secureTransport: 'ON' }],
+    ]) {
       assert.throws(() => connect(...args), TypeError);
     }
     const socket = dial(t, server);

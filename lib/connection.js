@@ -123,12 +123,19 @@ class Connection {
 
   // --- reading ---
 
-  available() {
-    return this.#native.available();
+  /** What a read would find: a number of bytes, or a `ReadResult`; after Pending the lifecycle is told of more. */
+  pollRead() {
+    return this.#native.pollRead();
   }
 
-  read(target) {
-    return this.#native.read(target);
+  /** Whether bytes came in that are not read, be it before a failure. */
+  get hasUnread() {
+    return this.#native.pollRead() > 0;
+  }
+
+  /** Moves received bytes into `target`; returns how many. */
+  take(target) {
+    return this.#native.take(target);
   }
 
   /** A read has come to where the connection failed. */

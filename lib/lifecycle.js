@@ -258,7 +258,7 @@ class Lifecycle {
 
   /** What came before the failure is still read; the read that finds no more meets the failure. */
   #failSource() {
-    if (!this.#connection?.available()) this.#source?.fail(this.#failure.reason);
+    if (!this.#connection?.hasUnread) this.#source?.fail(this.#failure.reason);
   }
 
   #fail(reason, { closedRejects, lost }) {

@@ -5,7 +5,6 @@ const { ReadResult } = require('./native.js');
 
 /** The largest chunk that a read without a buffer of its own gets. */
 const CHUNK = 64 * 1024;
-const EMPTY = new Uint8Array(0);
 
 /** What the stream reads from: the bytes that the connection has received. */
 class Source {
@@ -52,16 +51,12 @@ class Source {
 
   #deliver() {
     if (this.#over) return;
-    const controller = this.#controller;
-    const request = controller.byobRequest;
-    const view = request?.view ?? this.#chunk();
-    const result = this.#connection.read(view);
-    if (result > 0) {
-      if (request) request.respond(result);
-      else controller.enqueue(view);
-    } else if (result === ReadResult.Pending) {
+    const found = this.#connection.pollRead();
+    if (found > 0) {
+      this.#handOver(found);
+    } else if (found === ReadResult.Pending) {
       this.#waiting = true;
-    } else if (result === ReadResult.End) {
+    } else if (found === ReadResult.End) {
       this.end();
       this.#lifecycle.inputEnded();
     } else {
@@ -69,11 +64,17 @@ class Source {
     }
   }
 
-  #chunk() {
-    const size = Math.min(this.#connection.available(), CHUNK);
+  #handOver(available) {
+    const request = this.#controller.byobRequest;
+    if (request) {
+      request.respond(this.#connection.take(request.view));
+      return;
+    }
     // Memory of its own, exactly as large: a byte stream hands the whole buffer on. Not zeroed, since all of it is
     // overwritten.
-    return size === 0 ? EMPTY : new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
+    const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(available, CHUNK)).buffer);
+    this.#connection.take(chunk);
+    this.#controller.enqueue(chunk);
   }
 
   /** No more bytes come: pending and later reads say done. */

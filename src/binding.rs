@@ -324,23 +324,23 @@ impl NativeConnection {
         Ok(())
     }
 
-    /// Bytes received and not yet read.
+    /// What a read would find: a number of bytes, or a `ReadResult`.
     #[napi]
-    pub fn available(&self) -> u32 {
-        self.connection.available() as u32
-    }
-
-    /// Moves received bytes into `target`; returns how many, or a `ReadResult`.
-    #[napi]
-    pub fn read(&self, mut target: Uint8ArraySlice) -> i32 {
-        // SAFETY: as in `drain`. Streams refuse shared memory for the views that they hand on.
-        let target = unsafe { target.as_mut() };
-        match self.connection.read(target) {
+    pub fn poll_read(&self) -> i32 {
+        match self.connection.poll_read() {
             Read::Bytes(count) => count as i32,
             Read::Pending => ReadResult::Pending as i32,
             Read::End => ReadResult::End as i32,
             Read::Failed => ReadResult::Failed as i32,
         }
+    }
+
+    /// Moves received bytes into `target`; returns how many.
+    #[napi]
+    pub fn take(&self, mut target: Uint8ArraySlice) -> u32 {
+        // SAFETY: as in `drain`. Streams refuse shared memory for the views that they hand on.
+        let target = unsafe { target.as_mut() };
+        self.connection.take(target) as u32
     }
 
     /// The reader wants no more.

@@ -39,10 +39,10 @@ pub struct Info {
     pub session: Option<tls::Session>,
 }
 
-/// What a read found.
+/// What a read would find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// So many bytes were copied.
+    /// So many bytes are there to be taken.
     Bytes(usize),
     /// Nothing yet; [`flag::READABLE`] tells when to try again.
     Pending,
@@ -229,21 +229,12 @@ impl Connection {
         state.wake_driver();
     }
 
-    /// Bytes received and not yet read.
-    pub fn available(&self) -> usize {
-        self.lock().inbox.len()
-    }
-
-    /// Moves received bytes into `target`.
-    pub fn read(&self, target: &mut [u8]) -> Read {
+    /// What a read would find now. If nothing, it is remembered that a read waits, in the same step: what comes a moment
+    /// later is told by [`flag::READABLE`].
+    pub fn poll_read(&self) -> Read {
         let mut state = self.lock();
-        let was_full = state.inbox.is_full();
-        let count = state.inbox.read(target);
-        if count > 0 {
-            if was_full && !state.inbox.is_full() {
-                state.wake_driver();
-            }
-            return Read::Bytes(count);
+        if !state.inbox.is_empty() {
+            return Read::Bytes(state.inbox.len());
         }
         if state.failure.is_some() {
             return Read::Failed;
@@ -259,15 +250,25 @@ impl Connection {
                 state.read_waits = true;
                 state.wake_driver();
             }
-            Reading::Exactly | Reading::Ahead if !state.read_waits => {
+            Reading::Exactly if !state.read_waits => {
                 state.read_waits = true;
-                if !state.read_ahead {
-                    state.wake_driver();
-                }
+                state.wake_driver();
             }
-            _ => {}
+            Reading::Exactly | Reading::Ahead => state.read_waits = true,
+            Reading::Stopped => {}
         }
         Read::Pending
+    }
+
+    /// Moves received bytes into `target`, as many as fit or are there.
+    pub fn take(&self, target: &mut [u8]) -> usize {
+        let mut state = self.lock();
+        let was_full = state.inbox.is_full();
+        let count = state.inbox.read(target);
+        if was_full && !state.inbox.is_full() {
+            state.wake_driver();
+        }
+        count
     }
 
     /// The reader wants no more; what the peer sends is left where it is.

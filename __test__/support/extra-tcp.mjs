@@ -115,8 +115,9 @@ export async function readExactly(reader, count) {
 /** A connection that is up, with a writer and a reader: `{ socket, writer, reader, log }`. */
 export async function established(t, server, options) {
   const socket = dial(t, server, options);
-  await socket.opened;
-  const log = await server.connection(server.connections.length === 0 ? 0 : server.connections.length - 1);
+  const { localAddress } = await socket.opened;
+  const isOurs = ({ peer }) => localAddress.endsWith(`:${peer.port}`);
+  const log = await until(() => server.connections.find(isOurs), { what: 'the server sees the connection' });
   return { socket, writer: socket.writable.getWriter(), reader: socket.readable.getReader(), log };
 }
 
@@ -126,13 +127,14 @@ export async function exchange({ writer, reader }, message = 'ping') {
   assert.equal((await readExactly(reader, Buffer.byteLength(message))).toString(), message);
 }
 
-/** Writes until a write stays pending; `{ pending, accepted, next }` with that promise and the bytes before it. */
-export async function fill(writer, size = 64 * KiB) {
-  for (let accepted = 0; ; accepted += size) {
-    const pending = writer.write(pattern(size, accepted));
-    // Whoever filled the connection looks at it, or at what it rejects with elsewhere.
-    pending.catch(() => {});
-    // A driver that is still sending needs some turns; one that is stuck takes no more however long one waits.
-    if (await isPending(pending, 200)) return { pending, accepted };
-  }
+/**
+ * Writes more than any kernel takes for a peer that does not read, in pieces and without waiting: the promises of the
+ * writes, of which the first settle and the last never do.
+ */
+export function flood(writer, { total = 64 * MiB, size = 64 * KiB } = {}) {
+  const chunk = pattern(size);
+  const writes = Array.from({ length: total / size }, () => writer.write(chunk));
+  // Whoever floods looks at what becomes of them together.
+  for (const write of writes) write.catch(() => {});
+  return writes;
 }

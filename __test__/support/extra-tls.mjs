@@ -85,7 +85,8 @@ export async function exchange(socket, message, answer = message) {
 }
 
 /** A class, a code and the fields that a SocketError must have. */
-export function assertSocketError(error, { code, syscall = 'handshake', message = /./, ...fields }) {
+export function assertSocketError(error, expected) {
+  const { code, syscall, message, ...fields } = { syscall: 'handshake', message: /./, ...expected };
   assert.ok(error instanceof SocketError, `${error?.stack ?? error} is no SocketError`);
   assert.ok(error instanceof TypeError);
   assert.equal(error.name, 'SocketError');

@@ -25,7 +25,7 @@ function withCondition(conditions) {
   return Array.isArray(conditions) ? all : new Set(all);
 }
 
-/** The same for `require()` where Node has no hook for it: `resolveFilename` is what Node would do. */
+/** The same for `require()` where Node has no hook for it, as the file name; `nextResolveFilename` is what Node would do. */
 function resolveFilename(request, nextResolveFilename) {
   if (request === SOCKETS) return entry;
   const filename = nextResolveFilename();
@@ -72,4 +72,4 @@ function readPackage(folder) {
   }
 }
 
-module.exports = { SHIM, asInWorker, isPgStream, resolve, resolveFilename, withCondition };
+module.exports = { SHIM, asInWorker, isPgStream, resolve, resolveFilename };
