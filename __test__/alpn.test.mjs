@@ -10,6 +10,7 @@ import {
   dial,
   exchange,
   failureOf,
+  limit,
   modes,
   served,
   upgrade,
@@ -30,7 +31,7 @@ before(async () => {
 const trusting = (options) => ({ ca: authority.pem, ...options });
 
 for (const { name, wrap, open } of modes) {
-  describe(name, () => {
+  describe(name, limit, () => {
     for (const [what, offer, known, agreed] of [
       ["the server's choice, in its order", { alpn: ['http/1.1', 'h2'] }, ['h2', 'http/1.1'], 'h2'],
       ['the one both know', { alpn: ['x', 'imap'] }, ['imap', 'y'], 'imap'],
@@ -61,7 +62,7 @@ for (const { name, wrap, open } of modes) {
   });
 }
 
-test("[D8] the draft's alpn option, beside tls, holds for both modes", async (t) => {
+test("[D8] the draft's alpn option, beside tls, holds for both modes", limit, async (t) => {
   const direct = await served(t, overTls({ ...identity, ALPNProtocols: ['h2'] }, echo()));
   const socket = dial(t, direct, { secureTransport: 'on', alpn: ['h2'], tls: trusting() });
   assert.equal((await socket.opened).alpn, 'h2');
@@ -78,7 +79,7 @@ test("[D8] the draft's alpn option, beside tls, holds for both modes", async (t)
   }
 });
 
-test('[D8] two offers that disagree throw a TypeError', async (t) => {
+test('[D8] two offers that disagree throw a TypeError', limit, async (t) => {
   const server = await served(t, overTls(identity, echo()));
   for (const options of [{ alpn: ['h2'], tls: { alpn: ['x'] } }, { tls: { alpn: ['h2'], ALPNProtocols: ['x'] } }]) {
     const refusal = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /disagrees/ };

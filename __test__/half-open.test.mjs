@@ -92,7 +92,7 @@ describe('the end of the peer, with allowHalfOpen false', { timeout: 30_000 }, (
     const { socket, reader, writer, log } = await established(t, server);
     const [write] = await Promise.all([writer.write(pattern(8 * MiB)), reader.read()]);
     assert.equal(write, undefined);
-    await socket.closed;
+    await Promise.all([socket.closed, log.ended]);
     assert.equal(log.bytes, 8 * MiB);
   });
 });

@@ -10,6 +10,7 @@ import {
   dial,
   exchange,
   failureOf,
+  limit,
   served,
   upgrade,
   watchDescriptors,
@@ -41,7 +42,7 @@ function throwsBadState(call) {
   });
 }
 
-describe('a socket of another kind', () => {
+describe('a socket of another kind', limit, () => {
   test('[D4] secureTransport "off": startTls() throws, and the socket goes on', async (t) => {
     const socket = dial(t, await served(t, echo()));
     throwsBadState(() => socket.startTls());
@@ -77,7 +78,7 @@ describe('a socket of another kind', () => {
   });
 });
 
-describe('twice', () => {
+describe('twice', limit, () => {
   test('[D4] startTls() throws at once and later, and the first upgrade goes on', async (t) => {
     const server = await upgradable(t);
     const plain = dial(t, server, starttls);
@@ -94,7 +95,7 @@ describe('twice', () => {
   });
 });
 
-describe('a lock that is held', () => {
+describe('a lock that is held', limit, () => {
   const locks = {
     'a reader': (socket) => socket.readable.getReader(),
     'a reader of buffers': (socket) => socket.readable.getReader({ mode: 'byob' }),
@@ -155,7 +156,7 @@ describe('a lock that is held', () => {
   });
 });
 
-describe('a socket that is over', () => {
+describe('a socket that is over', limit, () => {
   test('[D4] closed: startTls() throws', async (t) => {
     const plain = dial(t, await served(t, sink()), starttls);
     await plain.opened;
@@ -210,7 +211,7 @@ describe('a socket that is over', () => {
   });
 });
 
-describe('unusable settings', () => {
+describe('unusable settings', limit, () => {
   const getterError = new Error('from a getter');
   const unusable = {
     'a string': 'yes',

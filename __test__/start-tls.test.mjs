@@ -13,6 +13,7 @@ import {
   dial,
   exchange,
   gate,
+  limit,
   plainBytes,
   served,
   upgrade,
@@ -41,7 +42,7 @@ async function readyForTls(t, next = echo(), options = {}) {
   return { plain, server };
 }
 
-describe('the new socket', () => {
+describe('the new socket', limit, () => {
   test('[D1] is there at once, and its streams can be used before the handshake', async (t) => {
     const { plain, server } = await readyForTls(t);
     const secure = upgrade(t, plain, trusting());
@@ -153,7 +154,7 @@ describe('the new socket', () => {
   });
 });
 
-describe('the old socket', () => {
+describe('the old socket', limit, () => {
   test('[D3] closed resolves after a macrotask, when the new writer is ready and before the new socket opens', async (t) => {
     const { plain } = await readyForTls(t);
     const order = [];
@@ -298,7 +299,7 @@ describe('the old socket', () => {
   });
 });
 
-test('[C4] the end of the new socket reaches a server that still answers', async (t) => {
+test('[C4] the end of the new socket reaches a server that still answers', limit, async (t) => {
   const { plain } = await readyForTls(t, halfOpen('the last word'));
   const secure = upgrade(t, plain, trusting());
   await secure.writable.close();

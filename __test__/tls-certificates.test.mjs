@@ -9,6 +9,7 @@ import {
   assertNothingArrived,
   assertSocketError,
   failureOf,
+  limit,
   modes,
   served,
   watchDescriptors,
@@ -68,7 +69,7 @@ before(async () => {
 const presenting = (what) => ({ cert: presented[what].chain, key: presented[what].key });
 
 for (const { name, wrap, open } of modes) {
-  describe(name, () => {
+  describe(name, limit, () => {
     for (const [what, code] of refusals) {
       for (const version of ['TLSv1.2', 'TLSv1.3']) {
         test(`[B5] [D2] ${version}: a certificate ${what} is refused as ${code}, and nothing leaves`, async (t) => {
@@ -86,7 +87,7 @@ for (const { name, wrap, open } of modes) {
   });
 }
 
-describe("Node's own tls.connect", () => {
+describe("Node's own tls.connect", limit, () => {
   for (const [what, code] of refusals) {
     test(`[B5] has the same code for a certificate ${what}`, async (t) => {
       const server = await served(t, overTls(presenting(what), sink()));
@@ -97,7 +98,7 @@ describe("Node's own tls.connect", () => {
   }
 });
 
-describe('a program', () => {
+describe('a program', limit, () => {
   const program = `
     import { connect } from 'winter-sockets';
     const { mode, ca, ports } = JSON.parse(process.env.REFUSALS);

@@ -10,6 +10,7 @@ import {
   assertSocketError,
   exchange,
   failureOf,
+  limit,
   modes,
   SECRET,
   served,
@@ -41,7 +42,7 @@ before(async () => {
 const trusting = (options) => ({ ca: authority.pem, ...options });
 
 for (const { name, wrap, open } of modes) {
-  describe(`client certificates ${name}`, () => {
+  describe(`client certificates ${name}`, limit, () => {
     /** A server that asks for a certificate; `required` refuses whoever has none. */
     const asking = (t, version, required = true) => {
       const request = { ca: authority.pem, requestCert: true, rejectUnauthorized: required };

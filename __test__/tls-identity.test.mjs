@@ -10,6 +10,7 @@ import {
   checkpoint,
   exchange,
   failureOf,
+  limit,
   modes,
   SECRET,
   served,
@@ -31,7 +32,7 @@ before(async () => {
 const trusting = (options) => ({ ca: authority.pem, ...options });
 
 for (const { name, wrap, open } of modes) {
-  describe(`checkServerIdentity ${name}`, () => {
+  describe(`checkServerIdentity ${name}`, limit, () => {
     test('[D5] [D6] is called once, before opened, with the name and the certificate as Node shapes it', async (t) => {
       const server = await served(t, wrap(identity, echo()));
       const order = [];

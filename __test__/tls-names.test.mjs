@@ -10,6 +10,7 @@ import {
   assertSocketError,
   dial,
   failureOf,
+  limit,
   modes,
   served,
   upgrade,
@@ -36,7 +37,7 @@ before(async () => {
 const trusting = (options) => ({ ca: authority.pem, ...options });
 
 for (const { name, wrap, open } of modes) {
-  describe(name, () => {
+  describe(name, limit, () => {
     for (const [what, hostname, tls, servername] of [
       ['the hostname connected to', 'db.test', {}, 'db.test'],
       ['expectedServerHostname', '127.0.0.1', { expectedServerHostname: 'db.test' }, 'db.test'],
@@ -109,7 +110,7 @@ for (const { name, wrap, open } of modes) {
   });
 }
 
-test('[D5] IPv6: no SNI, and the address is verified', { skip: !hasIPv6 }, async (t) => {
+test('[D5] IPv6: no SNI, and the address is verified', { ...limit, skip: !hasIPv6 }, async (t) => {
   const server = await serve(overTls(named.ip, echo()), { hosts: ['::1'] });
   t.after(() => server.close());
   for (const address of [server.address, { hostname: '::1', port: server.port }]) {
@@ -120,7 +121,7 @@ test('[D5] IPv6: no SNI, and the address is verified', { skip: !hasIPv6 }, async
   }
 });
 
-test("[D5] the draft's sni option, beside tls, names the server of both modes", async (t) => {
+test("[D5] the draft's sni option, beside tls, names the server of both modes", limit, async (t) => {
   const direct = await served(t, overTls(named.db, echo()));
   await dial(t, direct, { secureTransport: 'on', sni: 'db.test', tls: trusting() }).opened;
   assert.equal((await (await direct.connection(0)).secured).servername, 'db.test');
@@ -132,7 +133,7 @@ test("[D5] the draft's sni option, beside tls, names the server of both modes", 
   assert.equal((await (await later.connection(0)).secured).servername, 'db.test');
 });
 
-test('[D5] a name given to startTls() wins over the one given to connect()', async (t) => {
+test('[D5] a name given to startTls() wins over the one given to connect()', limit, async (t) => {
   const server = await served(t, startTls({}, overTls(named.db, echo())));
   const plain = dial(t, server, { secureTransport: 'starttls', tls: trusting({ servername: 'other.test' }) });
   await askForTls(plain);
@@ -140,7 +141,7 @@ test('[D5] a name given to startTls() wins over the one given to connect()', asy
   assert.equal((await (await server.connection(0)).secured).servername, 'db.test');
 });
 
-describe('names that cannot be used', () => {
+describe('names that cannot be used', limit, () => {
   const badNames = [
     ['two names that disagree', { expectedServerHostname: 'a.test', servername: 'b.test' }],
     ['a name and sni that disagree', { servername: 'a.test', sni: 'b.test' }],

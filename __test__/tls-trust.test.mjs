@@ -14,6 +14,7 @@ import {
   assertSocketError,
   exchange,
   failureOf,
+  limit,
   modes,
   served,
   watchDescriptors,
@@ -39,7 +40,7 @@ before(async () => {
 });
 
 for (const { name, wrap, open } of modes) {
-  describe(`ca ${name}`, () => {
+  describe(`ca ${name}`, limit, () => {
     const forms = {
       'PEM text': () => authority.pem,
       'PEM in a Buffer': () => Buffer.from(authority.pem),
@@ -76,7 +77,7 @@ for (const { name, wrap, open } of modes) {
     });
   });
 
-  describe(`a self-signed certificate as openssl makes it, given as ca, ${name}`, () => {
+  describe(`a self-signed certificate as openssl makes it, given as ca, ${name}`, limit, () => {
     const certified = {
       'marked as an authority': {},
       'not marked as one': { ca: false },
@@ -129,7 +130,7 @@ for (const { name, wrap, open } of modes) {
     });
   });
 
-  describe(`rejectUnauthorized ${name}`, () => {
+  describe(`rejectUnauthorized ${name}`, limit, () => {
     test('[D6] false connects to anybody, and still tells who it was', async (t) => {
       for (const credentials of [
         await selfSigned({ keyType: 'P-256', notBefore: inDays(-3), notAfter: inDays(-1) }),
@@ -158,7 +159,7 @@ for (const { name, wrap, open } of modes) {
   });
 }
 
-describe('NODE_EXTRA_CA_CERTS', () => {
+describe('NODE_EXTRA_CA_CERTS', limit, () => {
   const program = `
     import { writeFileSync } from 'node:fs';
     import { createRequire } from 'node:module';
@@ -210,7 +211,7 @@ describe('NODE_EXTRA_CA_CERTS', () => {
   });
 });
 
-test('[D6] ca replaces the default trust, that of the environment included', async (t) => {
+test('[D6] ca replaces the default trust, that of the environment included', limit, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'trust-'));
   t.after(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'root.pem'), authority.pem);

@@ -11,6 +11,7 @@ import {
   exchange,
   failureOf,
   gate,
+  limit,
   modes,
   SECRET,
   served,
@@ -35,7 +36,7 @@ before(async () => {
 const trusting = (options) => ({ ca: authority.pem, ...options });
 
 for (const { name, wrap, open } of modes) {
-  describe(name, () => {
+  describe(name, limit, () => {
     for (const version of VERSIONS) {
       test(`[D2] ${version} carries bytes both ways, and opened tells what was agreed on`, async (t) => {
         const server = await served(t, wrap({ ...identity, minVersion: version, maxVersion: version }, echo()));
@@ -106,7 +107,7 @@ for (const { name, wrap, open } of modes) {
   });
 }
 
-test('[D2] opened and early writes wait while the server keeps back its half of the handshake', async (t) => {
+test('[D2] opened and early writes wait while the server keeps back its half of the handshake', limit, async (t) => {
   const { handler, open, reached } = gate(overTls(identity, sink()));
   const server = await served(t, handler);
   const other = await served(t, overTls(identity, echo()));
@@ -131,7 +132,7 @@ test('[D2] opened and early writes wait while the server keeps back its half of 
   assert.equal(log.wire.head.indexOf(hello), 0);
 });
 
-describe('sessions', () => {
+describe('sessions', limit, () => {
   /** Connects, exchanges a message (tickets of TLS 1.3 come before it), closes, and tells whether it was resumed. */
   async function converse(t, server, tls, options) {
     const socket = dial(t, server, { secureTransport: 'on', tls, ...options });

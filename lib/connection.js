@@ -88,7 +88,7 @@ class Connection {
     return this.#native.stage(bytes);
   }
 
-  /** Copies bytes into the queue; returns 0 if the write is done, else the position for `accept()`. */
+  /** Copies bytes into the queue; returns -1 if the write is done, else the position for `accept()`. */
   write(bytes) {
     return this.#takesWrites ? this.#native.write(bytes) : this.#native.stage(bytes);
   }
@@ -118,7 +118,7 @@ class Connection {
   }
 
   end() {
-    this.#native.end();
+    if (!this.#native.end()) this.#fail();
   }
 
   // --- reading ---
@@ -158,7 +158,7 @@ class Connection {
   }
 
   close(timeout) {
-    this.#native.close(timeout);
+    if (!this.#native.close(timeout)) this.#fail();
   }
 
   /** Releases the descriptor at once, with all that was received; writes that wait reject with `reason`. */
@@ -236,7 +236,7 @@ class Connection {
   /** The JavaScript side has a reason of its own not to go on. */
   #failHere(error) {
     this.#native.dropNow();
-    this.#tellFailure(error, true);
+    this.#tellFailure(error, false);
   }
 
   #tellFailure(error, lost) {

@@ -18,6 +18,8 @@ class StagedWrite {
 }
 
 const NOTHING = new StagedWrite(0, 0);
+/** What `Connection.write()` returns for a write that is done. */
+const ACCEPTED = -1;
 const ignore = () => {};
 /** From a stream to what it writes to, without a property that anybody could see. */
 const sinks = new WeakMap();
@@ -67,9 +69,9 @@ class SocketWriter extends WritableStreamDefaultWriter {
     if (sink.closing) return Promise.reject(writableClosed());
     if (sink.broken) return super.write(NOTHING);
     const position = sink.waiting === 0 ? sink.connection.write(bytes) : sink.connection.stage(bytes);
-    if (position === 0) return Promise.resolve();
+    if (position === ACCEPTED) return Promise.resolve();
     sink.waiting++;
-    return super.write(new StagedWrite(bytes.byteLength, position));
+    return super.write(new StagedWrite(bytes.byteLength, position)).finally(() => sink.waiting--);
   }
 
   close() {
@@ -92,7 +94,7 @@ class SocketWriter extends WritableStreamDefaultWriter {
 class Sink {
   /** The writer that holds the stream, if it is one of ours. */
   writer = null;
-  /** Tokens that are in the stock machinery. */
+  /** Writes that wait in the stock machinery: one that came later must not settle before them. */
   waiting = 0;
   /** Whether `close()` was called, whoever called it. */
   closing = false;
@@ -117,18 +119,13 @@ class Sink {
   }
 
   write(chunk) {
-    const staged = chunk instanceof StagedWrite ? chunk : this.#stage(chunk);
-    if (this.connection.accept(staged.position)) {
-      this.waiting--;
-      return undefined;
-    }
-    return this.#acceptance(staged.position);
+    const { position } = chunk instanceof StagedWrite ? chunk : this.#stage(chunk);
+    return this.connection.accept(position) ? undefined : this.#acceptance(position);
   }
 
   /** A chunk that came by `pipeTo` or through a stock writer, past the `write()` above. */
   #stage(chunk) {
     const bytes = toBytes(chunk);
-    this.waiting++;
     return new StagedWrite(bytes.byteLength, this.connection.stage(bytes));
   }
 
@@ -140,7 +137,6 @@ class Sink {
     try {
       await this.connection.accepted(position);
     } finally {
-      this.waiting--;
       signal.removeEventListener('abort', aborted);
     }
   }

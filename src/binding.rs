@@ -278,12 +278,13 @@ impl NativeConnection {
         self.connection.stage(data) as f64
     }
 
-    /// Copies the bytes of a write and asks for it at once: 0 if it is accepted, else the position after its last byte.
+    /// Copies the bytes of a write and asks for it at once: -1 if it is accepted, else the position after its last
+    /// byte.
     /// Whether the connection has failed is told by `accept`.
     #[napi]
     pub fn write(&self, data: &[u8]) -> f64 {
         match self.connection.write(data) {
-            (_, Accept::Yes) => 0.0,
+            (_, Accept::Yes) => -1.0,
             (position, _) => position as f64,
         }
     }
@@ -310,10 +311,10 @@ impl NativeConnection {
         self.connection.discard_unaccepted();
     }
 
-    /// Ends the outgoing direction after what is staged.
+    /// Ends the outgoing direction after what is staged; false if the connection has failed already.
     #[napi]
-    pub fn end(&self) {
-        self.connection.end();
+    pub fn end(&self) -> bool {
+        self.connection.end()
     }
 
     /// Upgrades to TLS after what is staged.
@@ -349,10 +350,11 @@ impl NativeConnection {
         self.connection.stop_reading();
     }
 
-    /// Closes gracefully; gives up after so many milliseconds without progress.
+    /// Closes gracefully; gives up after so many milliseconds without progress. False if the connection has failed
+    /// already.
     #[napi]
-    pub fn close(&self, timeout: u32) {
-        self.connection.close(Duration::from_millis(timeout.into()));
+    pub fn close(&self, timeout: u32) -> bool {
+        self.connection.close(Duration::from_millis(timeout.into()))
     }
 
     /// Releases the descriptor at once.

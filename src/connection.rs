@@ -207,10 +207,12 @@ impl Connection {
     }
 
     /// Ends the outgoing direction once everything staged is sent; [`flag::FINISHED`] tells when that is.
-    pub fn end(self: &Arc<Self>) {
+    ///
+    /// False if the connection has failed while nobody used it: nothing follows then.
+    pub fn end(&self) -> bool {
         let mut state = self.lock();
         state.queue.end();
-        self.tell_failure(state);
+        state.wake_unless_failed()
     }
 
     /// Upgrades to TLS once everything staged is sent. What is staged later goes through TLS.
@@ -283,7 +285,9 @@ impl Connection {
 
     /// Sends what is staged, ends the stream, drains the peer's side and releases the descriptor. Gives up after
     /// `timeout` without progress, or at once if the connection is not up and there is nothing to send.
-    pub fn close(self: &Arc<Self>, timeout: Duration) {
+    ///
+    /// False if the connection has failed while nobody used it: nothing follows then.
+    pub fn close(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         state.closing = Some(Closing { timeout });
         state.queue.end();
@@ -291,17 +295,7 @@ impl Connection {
         if state.reading != Reading::Ended {
             state.reading = Reading::Stopped;
         }
-        self.tell_failure(state);
-    }
-
-    /// Whoever ends the connection learns of a failure that was met quietly; the driver has gone home then. Bytes that had
-    /// left may not have arrived.
-    fn tell_failure(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.failure.is_none() {
-            return state.wake_driver();
-        }
-        state.lost |= state.queue.accepted() > 0;
-        self.raise(state, flag::FAILED);
+        state.wake_unless_failed()
     }
 
     /// Releases the descriptor at once.
@@ -555,6 +549,17 @@ impl State {
             None if self.queue.accept(position) => Accept::Yes,
             None => Accept::NotYet,
         }
+    }
+
+    /// Wakes the driver, if it has not gone home after a failure that was met quietly. Then bytes that had left may not
+    /// have arrived.
+    fn wake_unless_failed(&mut self) -> bool {
+        if self.failure.is_none() {
+            self.wake_driver();
+            return true;
+        }
+        self.lost |= self.queue.accepted() > 0;
+        false
     }
 
     fn register(&mut self, cx: &Context<'_>) {

@@ -10,6 +10,9 @@ import { overTls, serve, startTls } from './servers.mjs';
 /** What the application writes early, and what must not leave when TLS does not come about. */
 export const SECRET = 'select * from secrets';
 
+/** For a suite or a test that hangs: a hang is a failure. No test that passes comes near it. */
+export const limit = { timeout: 60_000 };
+
 /** At the end of a test file no socket may be left of those that its tests opened. */
 export function watchDescriptors() {
   if (process.platform !== 'linux') return;
@@ -124,6 +127,13 @@ export async function assertNothingArrived(log) {
   assert.equal(log.bytes, 0, 'application bytes arrived');
   assert.ok(!log.wire?.head.includes(SECRET), 'application bytes arrived in plaintext');
   if (log.wire?.bytes > 0) assert.equal(log.wire.head[0], 22, 'the first byte is that of a handshake record');
+}
+
+/** Says that nothing but a handshake, and perhaps an alert, is among these bytes of TLS. */
+export function assertOnlyHandshake(bytes) {
+  for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt16BE(at + 3)) {
+    assert.ok([20, 21, 22].includes(bytes[at]), `a record of type ${bytes[at]} arrived`);
+  }
 }
 
 /** A place to wait at: `reach()` says that somebody is there, `open()` lets them go on. */

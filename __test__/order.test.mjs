@@ -1,0 +1,115 @@
+// A write is told before what came after it: drivers collect the replies to the writes that they have awaited.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { dial, established, KiB, readExactly, served, watchDescriptors } from './support/extra-tcp.mjs';
+import { answerer, echo, pattern } from './support/servers.mjs';
+
+watchDescriptors();
+
+describe('a write that settles', { timeout: 60_000 }, () => {
+  for (const size of [1, 64 * KiB, 300 * KiB, 1024 * KiB]) {
+    test(`[E5] of ${size} bytes is told before the reply to it`, async (t) => {
+      const server = await served(t, echo());
+      for (let round = 0; round < 20; round++) {
+        const { socket, writer, reader } = await established(t, server);
+        const order = [];
+        const replying = (async () => {
+          // Only the last byte is surely a reply to the whole of it.
+          await readExactly(reader, size);
+          order.push('reply');
+        })();
+        await writer.write(pattern(size));
+        order.push('write');
+        await replying;
+        assert.deepEqual(order, ['write', 'reply']);
+        await socket.close();
+      }
+    });
+  }
+
+  test('[E5] before the connection is up is told before the reply to it', async (t) => {
+    for (let round = 0; round < 100; round++) {
+      const server = await served(t, answerer('reply'));
+      const socket = dial(t, server);
+      const order = [];
+      const reading = (async () => {
+        await socket.readable.getReader().read();
+        order.push('reply');
+      })();
+      const writer = socket.writable.getWriter();
+      await writer.write('request');
+      order.push('write');
+      await reading;
+      assert.deepEqual(order, ['write', 'reply']);
+      await socket.close();
+    }
+  });
+
+  test('[E5] is told before the end of the stream that came after it', async (t) => {
+    const server = await served(t, (stream, log) => {
+      stream.once('data', () => stream.end());
+      log.observe(stream);
+    });
+    for (let round = 0; round < 50; round++) {
+      const socket = dial(t, server);
+      const order = [];
+      const reading = (async () => {
+        while (!(await socket.readable.getReader().read()).done);
+        order.push('end');
+      })();
+      const writer = socket.writable.getWriter();
+      await writer.write('request');
+      order.push('write');
+      await reading;
+      assert.deepEqual(order, ['write', 'end']);
+      await socket.closed;
+    }
+  });
+
+  test('[E5] leaves a request and its reply paired over 2000 exchanges in a row', async (t) => {
+    const { writer, reader } = await established(t, await served(t, echo()));
+    // As a driver does it: replies go to whoever waits first, and somebody waits only once the write is done.
+    const waiting = [];
+    const reading = (async () => {
+      for (let i = 0; i < 2000; i++) {
+        const reply = await readExactly(reader, 8);
+        const resolve = waiting.shift();
+        assert.ok(resolve, `reply ${i} came before its write was told`);
+        resolve(reply.toString());
+      }
+    })();
+    for (let i = 0; i < 2000; i++) {
+      const request = String(i).padStart(8, '0');
+      await writer.write(request);
+      const reply = new Promise((resolve) => waiting.push(resolve));
+      assert.equal(await Promise.race([reply, reading]), request);
+    }
+    await reading;
+  });
+});
+
+test('[E7] Nagle is off: a small write goes out although the one before it is not acknowledged', async (t) => {
+  // A server that does not answer lets the kernel delay its acknowledgement by 40 ms, and Nagle would wait for that.
+  const times = [];
+  const server = await served(t, (stream, log) => {
+    stream.on('data', () => {
+      if (log.bytes === 2) stream.write('x');
+    });
+    log.observe(stream);
+  });
+  for (let i = 0; i < 21; i++) {
+    const { socket, writer, reader } = await established(t, server);
+    const start = performance.now();
+    await writer.write('a');
+    // The first byte must have left on its own, or the two would be merged.
+    const log = server.connections.at(-1);
+    while (log.bytes === 0) await new Promise((resolve) => setImmediate(resolve));
+    await writer.write('b');
+    await reader.read();
+    times.push(performance.now() - start);
+    await socket.close();
+  }
+  const median = times.sort((a, b) => a - b)[10];
+  assert.ok(median < 30, `the median is ${median} ms`);
+});
