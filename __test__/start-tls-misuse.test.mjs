@@ -170,13 +170,7 @@ describe('a socket that is over', limit, () => {
     const plain = dial(t, server, starttls);
     plain.writable.getWriter().write('the last word');
     const closed = plain.close();
-    let secure;
-    try {
-      secure = upgrade(t, plain, trusting());
-    } catch (error) {
-      assertSocketError(error, BAD_STATE);
-    }
-    if (secure) assertSocketError(await failureOf(secure), BAD_STATE);
+    assertSocketError(await failureOf(upgrade(t, plain, trusting())), BAD_STATE);
     await closed;
     const log = await server.connection(0);
     await log.ended;
