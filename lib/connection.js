@@ -20,6 +20,8 @@ function identityOf(settings) {
 class Connection {
   /** Whether it keeps the process alive; written by the doorbell. */
   referenced = false;
+  /** Whether its descriptor is gone; written by the doorbell. */
+  released = false;
   #native;
   #target;
   #first;
@@ -169,6 +171,11 @@ class Connection {
     this.#rejectWrites(reason);
   }
 
+  /** The upgraded socket was given up: one whose plaintext may still be on its way must not wait for ever. */
+  tellPlaintextSide(upgraded, reason) {
+    if (upgraded !== this.#first) this.#first.connectionFailed(reason, false);
+  }
+
   /** Gives up whichever socket the connection belongs to by now. */
   abort(reason) {
     this.#first.abort(reason);
@@ -176,7 +183,7 @@ class Connection {
   }
 
   reference(wanted) {
-    doorbell.reference(this, wanted);
+    doorbell.reference(this, wanted && !this.released);
   }
 
   // --- events ---

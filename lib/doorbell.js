@@ -26,6 +26,7 @@ function dispatch(id, flags) {
   const connection = connections.get(id);
   if (flags & EventFlag.Released) {
     connections.delete(id);
+    connection.released = true;
     reference(connection, false);
   }
   try {

@@ -133,6 +133,7 @@ class Lifecycle {
   abort(reason) {
     if (!this.#isLive) return;
     this.#connection.drop(reason);
+    this.#connection.tellPlaintextSide(this, reason);
     this.#fail(reason, { closedRejects: true, lost: false });
     this.#failSource();
   }
@@ -158,9 +159,8 @@ class Lifecycle {
     if (!hasUnread) return this.#connection.upgrade(next, tls);
     const error = injected(this.#settings.target);
     this.#connection.drop(error);
+    this.connectionFailed(error, false);
     next.failBeforeOpen(error);
-    // Like a flush that the connection tells of: never within the call.
-    setImmediate(() => this.plaintextFlushed());
   }
 
   /** Settings that cannot be used leave a connection that can do nothing any more, and must not keep the process alive. */
@@ -216,6 +216,7 @@ class Lifecycle {
   // --- what the connection tells ---
 
   connectionOpened() {
+    if (this.state === 'failed' || this.state === 'closed') return;
     if (this.state === 'connecting') this.state = 'open';
     this.#wasOpened = true;
     const info = this.#connection.info(this.#settings.secureTransport === 'on');
