@@ -44,11 +44,12 @@ async function writeUntilRejected(writer) {
 
 describe('a reset that a read meets', { timeout: 30_000 }, () => {
   test('[E2][B5] rejects the read, later reads and writes with one error; closed resolves', async (t) => {
-    const { socket, reader, writer, log } = await established(t, await served(t, sink()));
+    const server = await served(t, sink());
+    const { socket, reader, writer, log } = await established(t, server);
     const failure = commonRejection({ first: reader.read(), second: reader.read(), 'reader.closed': reader.closed });
     await reset(log);
     const error = await failure;
-    assertSocketError(error, { code: 'ECONNRESET', syscall: 'read', address: '127.0.0.1', port: log.socket.localPort });
+    assertSocketError(error, { code: 'ECONNRESET', syscall: 'read', address: '127.0.0.1', port: server.port });
     assert.equal(await socket.closed, undefined);
     assert.equal(
       await commonRejection({ read: reader.read(), write: writer.write('x'), closed: writer.closed }),

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { endianness } from 'node:os';
 import { text as textOf } from 'node:stream/consumers';
 import { before, describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -28,6 +29,9 @@ const FORGED = 'INJECTED';
 const INJECTION = { code: 'ERR_SOCKET_STARTTLS_INJECTION' };
 const NO_TLS = { code: 'ERR_SOCKET_TLS_PROTOCOL' };
 const starttls = { secureTransport: 'starttls' };
+
+/** 127.0.0.1 as /proc/net/tcp writes it. */
+const LOOPBACK = endianness() === 'LE' ? '0100007F' : '7F000001';
 
 /** How many random cases are tried. */
 const CASES = Number(process.env.INJECTION_CASES ?? 200);
@@ -130,20 +134,22 @@ describe('bytes that wait unread', { ...limit, skip: process.platform !== 'linux
     for (const reads of [false, true]) {
       const server = await served(t, greeter(FORGED, sink()));
       const plain = dial(t, server, starttls);
-      const { localAddress } = await plain.opened;
-      await until(() => unreadAt(localAddress) === FORGED.length);
+      await plain.opened;
+      const log = await server.connection(0);
+      await until(() => unread(log) === FORGED.length);
       // A stream that exists, and from which nobody has read.
       if (reads) plain.readable.getReader().releaseLock();
-      await assertRefused(t, plain, await server.connection(0), INJECTION);
+      await assertRefused(t, plain, log, INJECTION);
     }
   });
 
   test('[D4] that look like TLS are refused as well', async (t) => {
     const server = await served(t, greeter(Buffer.from([21, 3, 3, 0, 2, 1, 0]), sink()));
     const plain = dial(t, server, starttls);
-    const { localAddress } = await plain.opened;
-    await until(() => unreadAt(localAddress) === 7);
-    await assertRefused(t, plain, await server.connection(0), INJECTION);
+    await plain.opened;
+    const log = await server.connection(0);
+    await until(() => unread(log) === 7);
+    await assertRefused(t, plain, log, INJECTION);
   });
 
   test('[D4] of which some were read are refused', async (t) => {
@@ -157,20 +163,20 @@ describe('bytes that wait unread', { ...limit, skip: process.platform !== 'linux
   });
 
   for (const relock of [false, true]) {
-    test(`[D4] because the read they came for was given up are refused${relock ? ', another reader or not' : ''}`, async (t) => {
+    test(`[D4] since the read they came for was given up are refused${relock ? ', under another lock too' : ''}`, async (t) => {
       const server = await served(t, sink());
       const plain = dial(t, server, starttls);
-      const { localAddress } = await plain.opened;
       const reader = plain.readable.getReader();
+      await plain.opened;
       const given = assert.rejects(reader.read(), TypeError);
       reader.releaseLock();
       await given;
       const second = relock ? plain.readable.getReader() : null;
       const log = await server.connection(0);
       await new Promise((resolve) => log.socket.write(FORGED, resolve));
-      // What the armed read takes has left the kernel on both sides.
-      const taken = () => unreadAt(localAddress) === 0 && unackedAt(log.peer.port) === 0;
-      await until(taken);
+      // The read that is still armed takes them out of the kernel.
+      const isTaken = () => queues(log.socket.localPort, log.peer.port).sent === 0 && unread(log) === 0;
+      await until(isTaken);
       second?.releaseLock();
       await assertRefused(t, plain, log, INJECTION);
     });
@@ -237,22 +243,19 @@ test(`[D4] ${CASES} random cuts, texts and ways to read: nothing forged passes f
   t.diagnostic(JSON.stringify(seen));
 });
 
-/** Bytes in the kernel that the process has not taken, of the socket with this local `ip:port`. */
-function unreadAt(localAddress) {
-  return queueOf(localAddress.split(':').at(-1), 1, (local) => local);
+/** Bytes that the kernel holds for the client, not taken by it yet. */
+function unread({ peer, socket }) {
+  return queues(peer.port, socket.localPort).received;
 }
 
-/** Bytes that the kernel has sent to this remote port and that were not confirmed, or not sent yet. */
-function unackedAt(remotePort) {
-  return queueOf(remotePort, 0, (_local, remote) => remote);
-}
-
-function queueOf(port, queue, side) {
-  const rows = readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1, -1);
-  for (const row of rows) {
-    const [, local, remote, , queues] = row.trim().split(/\s+/);
-    const [, hex] = side(local, remote).split(':');
-    if (Number.parseInt(hex, 16) === Number(port)) return Number.parseInt(queues.split(':')[queue], 16);
-  }
-  return assert.fail(`no socket on port ${port}`);
+/** What the kernel holds for one end of a connection on loopback: `{ sent, received }`, sent being what is not confirmed. */
+function queues(localPort, remotePort) {
+  const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0');
+  const ends = `${LOOPBACK}:${hex(localPort)} ${LOOPBACK}:${hex(remotePort)} `;
+  const [, rest] = readFileSync('/proc/net/tcp', 'latin1').split(ends);
+  const [sent, received] = rest
+    .split(' ')[1]
+    .split(':')
+    .map((count) => Number.parseInt(count, 16));
+  return { sent, received };
 }

@@ -9,6 +9,9 @@ const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
 const { invalidAddress, lookUp } = require('./lookup.js');
 const { EventFlag, WriteResult } = require('./native.js');
 
+/** What `native.write()` returns for a write that is done. */
+const ACCEPTED = -1;
+
 /** The events that may let a waiting write go. */
 const WRITES = EventFlag.Opened | EventFlag.Secured | EventFlag.Writable;
 
@@ -85,26 +88,22 @@ class Connection {
 
   // --- writing ---
 
-  /** Copies bytes into the queue; returns the position after the last. */
-  stage(bytes) {
-    return this.#native.stage(bytes);
-  }
-
-  /** Copies bytes into the queue; returns -1 if the write is done, else the position for `accept()`. */
+  /** Copies bytes into the queue; returns null if the write is done, else the position for `accepted()`. */
   write(bytes) {
-    return this.#takesWrites ? this.#native.write(bytes) : this.#native.stage(bytes);
-  }
-
-  /** Whether the write that ends at `position` is done; if not, `accepted()` tells when. */
-  accept(position) {
-    if (this.#end || !this.#takesWrites || this.#writes.length > 0) return false;
-    const result = this.#native.accept(position);
-    if (result === WriteResult.Failed) this.#fail();
-    return result === WriteResult.Accepted;
+    // Writes settle in their order, and none before its socket was told that it is open.
+    if (!this.#takesWrites || this.#writes.length > 0) return this.#native.stage(bytes);
+    const position = this.#native.write(bytes);
+    return position === ACCEPTED ? null : position;
   }
 
   /** Settles with the write that ends at `position`. */
   accepted(position) {
+    if (this.#takesWrites && this.#writes.length === 0) {
+      const result = this.#native.accept(position);
+      if (result === WriteResult.Accepted) return Promise.resolve();
+      // A failure that was met quietly is told to the first who writes.
+      if (result === WriteResult.Failed) this.#fail();
+    }
     if (this.#end) return Promise.reject(this.#end.reason);
     return new Promise((resolve, reject) => this.#writes.push({ position, resolve, reject }));
   }

@@ -10,6 +10,7 @@
 // Within `open` each direction ends by itself: the input by the peer's end or by cancel(), the output by our end or by
 // abort(). With both over the socket is closed.
 
+const { Deferred } = require('./deferred.js');
 const diagnostics = require('./diagnostics.js');
 const { badState, closedBeforeOpen, injected } = require('./errors.js');
 const { Sink } = require('./writable.js');
@@ -22,17 +23,6 @@ const GIVING_UP = new Set(['ERR_SOCKET_CLOSED_BEFORE_OPEN', 'ERR_SOCKET_CLOSE_TI
 
 /** How long a graceful close waits without progress, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
-
-class Deferred {
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-    // Nobody has to look at it: a failure shows in the streams too.
-    this.promise.catch(ignore);
-  }
-}
 
 class Lifecycle {
   /** The Socket whose life this is. */

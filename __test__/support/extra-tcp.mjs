@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, connect as dialNode } from 'node:net';
 import { after, before } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { connect, SocketError } from '../../index.js';
 import { Recorder } from './connection-log.mjs';
 import { openDescriptors, until } from './process.mjs';
@@ -137,4 +140,53 @@ export function flood(writer, { total = 64 * MiB, size = 64 * KiB } = {}) {
   // Whoever floods looks at what becomes of them together.
   for (const write of writes) write.catch(() => {});
   return writes;
+}
+
+/** A server on a given port of another address; closed when the test ends. */
+export async function servedOn(t, host, port) {
+  const peers = new Set();
+  const server = createServer((peer) => peers.add(peer.resume().on('error', () => {})));
+  await once(server.listen(port, host), 'listening');
+  t.after(async () => {
+    for (const peer of peers) peer.destroy();
+    await once(server.close(), 'close');
+  });
+}
+
+/**
+ * A listener that answers no attempt to connect, because its queue is full and it accepts nobody, until `release()` lets
+ * it: `{ host, port, address, release }`. The kernel repeats an attempt after a second.
+ */
+export async function sluggish(t, host = '127.0.0.1') {
+  const shared = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+    const server = require('node:net').createServer((peer) => peer.resume().on('error', () => {}));
+    server.listen({ host: '${host}', port: 0, backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port);
+      Atomics.wait(workerData, 0, 0);
+    });`,
+    { eval: true, workerData: shared },
+  );
+  const release = () => {
+    Atomics.store(shared, 0, 1);
+    Atomics.notify(shared, 0);
+  };
+  const [port] = await once(worker, 'message');
+  // A queue of length n takes n + 1; the listener asks for 1, the least there is.
+  const fillers = [dialNode(port, host), dialNode(port, host)];
+  await Promise.all(
+    fillers.map((filler) =>
+      once(
+        filler.on('error', () => {}),
+        'connect',
+      ),
+    ),
+  );
+  t.after(async () => {
+    for (const filler of fillers) filler.destroy();
+    release();
+    await worker.terminate();
+  });
+  return { host, port, address: `${host.includes(':') ? `[${host}]` : host}:${port}`, release };
 }
