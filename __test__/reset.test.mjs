@@ -228,7 +228,7 @@ test('[B6] a reset at accept is seen by a read, whether opened had resolved or n
     }
     const ignored = connect('${server.address}').unref();
     ignored.readable.getReader();
-    await ignored.writable.getWriter().write('x').catch(() => {});
+    ignored.writable.getWriter().write('x').catch(() => {});
   `;
   const { code: exit, stdout, stderr } = await runNode(inline(code), { timeout: 20_000 });
   assert.deepEqual({ exit, stdout, stderr }, { exit: 0, stdout: '', stderr: '' });

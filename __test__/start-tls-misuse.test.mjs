@@ -11,6 +11,7 @@ import {
   exchange,
   failureOf,
   limit,
+  rejection,
   served,
   upgrade,
   watchDescriptors,
@@ -180,7 +181,7 @@ describe('a socket that is over', limit, () => {
   test('[D4] failed: the new socket fails with the reason of the old one', async (t) => {
     const target = { host: '127.0.0.1', port: await refusedPort() };
     const plain = dial(t, target, starttls);
-    const reason = await plain.opened.then(assert.fail, (error) => error);
+    const reason = await rejection(plain.opened);
     assertSocketError(reason, { code: 'ECONNREFUSED', syscall: 'connect' });
     assert.equal(await failureOf(upgrade(t, plain, trusting())), reason);
   });

@@ -10,8 +10,10 @@ import {
   assertSocketError,
   exchange,
   failureOf,
+  failureOfWrites,
   limit,
   modes,
+  rejection,
   SECRET,
   served,
   watchDescriptors,
@@ -104,7 +106,7 @@ for (const { name, wrap, open } of modes) {
       const socket = await open(t, server, trusting());
       await socket.opened;
       const reader = socket.readable.getReader();
-      const error = await reader.read().then(assert.fail, (reason) => reason);
+      const error = await rejection(reader.read());
       const missing = { code: 'ERR_SOCKET_TLS_ALERT', alert: 116, message: /CertificateRequired/ };
       assertSocketError(error, { ...missing, syscall: 'read' });
       await assert.rejects(reader.read(), (reason) => reason === error);
@@ -168,15 +170,4 @@ for (const { name, wrap, open } of modes) {
       assert.ok(!JSON.stringify(error).includes(PASSPHRASE));
     });
   });
-}
-
-/** The kernel takes what is written until it knows that the peer has gone. */
-async function failureOfWrites(writer) {
-  for (;;) {
-    try {
-      await writer.write(new Uint8Array(16 * 1024));
-    } catch (error) {
-      return error;
-    }
-  }
 }

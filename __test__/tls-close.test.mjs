@@ -12,6 +12,7 @@ import {
   limit,
   modes,
   onFirstBytes,
+  rejection,
   served,
   watchDescriptors,
 } from './support/extra-tls.mjs';
@@ -129,7 +130,7 @@ for (const { name, wrap, open } of modes) {
         await socket.opened;
         const reader = socket.readable.getReader();
         assert.equal(Buffer.from((await reader.read()).value).toString(), 'half a sent');
-        const error = await reader.read().then(assert.fail, (reason) => reason);
+        const error = await rejection(reader.read());
         assertSocketError(error, { code: 'ERR_SOCKET_TLS_TRUNCATED', syscall: 'read', message: /close_notify/ });
         await assert.rejects(reader.read(), (reason) => reason === error);
         await assert.rejects(reader.closed, (reason) => reason === error);
@@ -190,7 +191,7 @@ for (const { name, wrap, open } of modes) {
       const { socket, log } = await start(t, echo());
       assert.equal(await exchange(socket, 'hello'), 'hello');
       log.socket.write('HTTP/1.1 400 Bad Request\r\n\r\n');
-      const error = await text(socket.readable).then(assert.fail, (reason) => reason);
+      const error = await rejection(text(socket.readable));
       assertSocketError(error, { code: 'ERR_SOCKET_TLS_PROTOCOL', syscall: 'read' });
       await socket.closed;
     });
@@ -200,7 +201,7 @@ for (const { name, wrap, open } of modes) {
       assert.equal(await exchange(socket, 'hello'), 'hello');
       log.socket.write(Buffer.concat([Buffer.from([23, 3, 3, 0, 64]), Buffer.alloc(64, 'x')]));
       const reader = socket.readable.getReader();
-      const error = await reader.read().then(assert.fail, (reason) => reason);
+      const error = await rejection(reader.read());
       assertSocketError(error, { code: 'ERR_SOCKET_TLS_PROTOCOL', syscall: 'read' });
       await socket.closed;
     });

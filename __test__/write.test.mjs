@@ -80,7 +80,7 @@ const refused = [
   ['a symbol', Symbol('x')],
   ['a bigint', 5n],
   ['a boolean', true],
-  ['a String object', Object('x')],
+  ['a URLSearchParams', new URLSearchParams('a=b')],
   ['a function', () => 'x'],
 ];
 

@@ -1,6 +1,7 @@
 'use strict';
 
 const { isIP } = require('node:net');
+const { inspect } = require('node:util');
 
 /**
  * Calls a lookup function of Node's signature; `done(error, addresses)` gets text addresses and is called once. Answers
@@ -18,9 +19,8 @@ function lookUp(lookup, host, done) {
     lookup(host, { all: true, family: 0, hints: 0, verbatim: true }, (error, answer) => {
       if (error) return once(error);
       const addresses = Array.isArray(answer) ? answer.map((entry) => entry?.address ?? entry) : [answer];
-      const bad = addresses.find((address) => isIP(address) === 0);
-      if (bad !== undefined) return once(invalidAddress(bad));
-      return once(null, addresses);
+      const bad = addresses.findIndex((address) => typeof address !== 'string' || isIP(address) === 0);
+      return bad < 0 ? once(null, addresses) : once(invalidAddress(addresses[bad]));
     });
   } catch (error) {
     once(error);
@@ -28,7 +28,7 @@ function lookUp(lookup, host, done) {
 }
 
 function invalidAddress(address) {
-  const error = new TypeError(`lookup gave no IP address: ${String(address)}`);
+  const error = new TypeError(`lookup gave no IP address: ${inspect(address)}`);
   error.code = 'ERR_INVALID_IP_ADDRESS';
   return error;
 }

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,8 @@ import { cleanEnv, runNode } from '../support/process.mjs';
 import { startServers } from './servers.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
+const CA_FILE = 'ca.pem';
+/** The descriptor on which workerd tells its port. */
 const CONTROL = 3;
 
 /** workerd could not be started here at all. */
@@ -31,8 +33,12 @@ export function observePackage(wanted) {
 /** What the behaviours see of workerd; rejects with a NoReference where it does not start. */
 export function observeReference(wanted) {
   return withServers(async ({ url, folder }) => {
+    // The configuration can only embed what lies beside it.
+    await cp(here, folder, { recursive: true });
+    const behaviours = (await readdir(join(here, 'behaviours'))).map((name) => `behaviours/${name}`);
+    const modules = ['worker.mjs', 'behaviours.mjs', 'observe.mjs', 'server-client.mjs', ...behaviours];
     const config = join(folder, 'config.capnp');
-    await writeFile(config, await configuration());
+    await writeFile(config, configuration(modules));
     const { port, stop } = await startReference(config);
     try {
       const request = { method: 'POST', body: JSON.stringify({ url, wanted }) };
@@ -50,7 +56,7 @@ async function withServers(use) {
   const folder = await mkdtemp(join(tmpdir(), 'winter-sockets-'));
   const servers = await startServers();
   try {
-    const caFile = join(folder, 'ca.pem');
+    const caFile = join(folder, CA_FILE);
     await writeFile(caFile, servers.ca);
     return await use({ url: servers.url, folder, caFile });
   } finally {
@@ -60,35 +66,26 @@ async function withServers(use) {
 }
 
 /** Loopback is reachable and the authority of the test servers trusted; nothing else differs from the defaults. */
-async function configuration() {
-  const themes = (await readdir(join(here, 'behaviours'))).map((name) => `behaviours/${name}`);
-  const files = ['worker.mjs', 'behaviours.mjs', 'observe.mjs', 'server-client.mjs', ...themes];
-  const modules = await Promise.all(
-    files.map(async (name) => `(name = ${quote(name)}, esModule = ${quote(await readFile(join(here, name), 'utf8'))})`),
-  );
+function configuration(modules) {
+  const embedded = modules.map((path) => `(name = "${path}", esModule = embed "${path}")`);
   return `
     using Workerd = import "/workerd/workerd.capnp";
     const config :Workerd.Config = (
       services = [
         (name = "main", worker = (
-          modules = [${modules.join(', ')}],
+          modules = [${embedded.join(', ')}],
           compatibilityDate = "2026-11-01",
           compatibilityFlags = ["nodejs_compat"],
           globalOutbound = "network",
         )),
         (name = "network", network = (
           allow = ["public", "private", "local"],
-          tlsOptions = (trustedCertificates = [embed "ca.pem"]),
+          tlsOptions = (trustedCertificates = [embed "${CA_FILE}"]),
         )),
       ],
       sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
     );
   `;
-}
-
-/** Text of Cap'n Proto is written as that of C: of the escapes of JSON only those of odd characters differ. */
-function quote(text) {
-  return JSON.stringify(text);
 }
 
 async function startReference(config) {

@@ -76,7 +76,7 @@ export async function startServers() {
     },
     async log({ port, event, bytes = 0, patience }) {
       const server = running.get(port);
-      const events = { ended: (log) => log.ending, secured: (log) => log.tls, any: (log) => log.bytes >= bytes };
+      const events = { ended: hasEnded, secured: (log) => log.tls, any: (log) => log.bytes >= bytes };
       const happened = () => server.connections[0] && events[event](server.connections[0]);
       // What does not come in time is told as it stands.
       await until(happened, { deadline: patience }).catch(() => {});
@@ -102,6 +102,11 @@ export async function startServers() {
       await Promise.all([...running.values()].map((server) => server.close()));
     },
   };
+}
+
+/** With TLS the FIN is known before it is known what came with it. */
+function hasEnded({ ending, wire, closeNotify }) {
+  return ending !== null && (wire === null || closeNotify !== null);
 }
 
 function summary(connections) {

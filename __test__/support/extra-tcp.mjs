@@ -157,12 +157,12 @@ export async function servedOn(t, host, port) {
  * A listener that answers no attempt to connect, because its queue is full and it accepts nobody, until `release()` lets
  * it: `{ host, port, address, release }`. The kernel repeats an attempt after a second.
  */
-export async function sluggish(t, host = '127.0.0.1') {
+export async function sluggish(t, host = '127.0.0.1', wanted = 0) {
   const shared = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads');
     const server = require('node:net').createServer((peer) => peer.resume().on('error', () => {}));
-    server.listen({ host: '${host}', port: 0, backlog: 1 }, () => {
+    server.listen({ host: '${host}', port: ${wanted}, backlog: 1 }, () => {
       parentPort.postMessage(server.address().port);
       Atomics.wait(workerData, 0, 0);
     });`,

@@ -136,6 +136,25 @@ export function assertOnlyHandshake(bytes) {
   }
 }
 
+/** The reason with which a promise rejects. */
+export async function rejection(promise) {
+  return promise.then(
+    () => assert.fail('it resolved'),
+    (reason) => reason,
+  );
+}
+
+/** Writes until a write fails: the kernel takes what is written until it knows that the peer has gone. */
+export async function failureOfWrites(writer) {
+  for (;;) {
+    try {
+      await writer.write(new Uint8Array(16 * 1024));
+    } catch (error) {
+      return error;
+    }
+  }
+}
+
 /** A place to wait at: `reach()` says that somebody is there, `open()` lets them go on. */
 export function checkpoint() {
   let open;

@@ -1,0 +1,276 @@
+//! What the tests of connections share: the handle's side as a [`Client`], the other end as a [`Peer`] of a [`Host`].
+//!
+//! Everything runs on the thread of the test, so the driver moves only while the test waits. What a test does between
+//! two waits, the driver sees at once.
+
+#![allow(
+    dead_code,
+    reason = "each file of tests is a crate of its own and uses a part of this"
+)]
+
+pub mod certificates;
+pub mod tls;
+
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use winter_sockets::connect::Target;
+use winter_sockets::connection::{Connection, Read, TlsRequest};
+use winter_sockets::driver;
+use winter_sockets::error::Failure;
+use winter_sockets::events::{EventQueue, flag};
+use winter_sockets::runtime::Threads;
+
+/// Long enough for the slowest machine: running out of it means failure.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for what must happen.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// A connection as its handle sees it.
+pub struct Client {
+    connection: Arc<Connection>,
+    events: Arc<EventQueue<Connection>>,
+    doorbell: Arc<Doorbell>,
+    /// Told and not yet asked for by the test.
+    pending: u32,
+    pub driver: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Doorbell {
+    rung: Notify,
+    rings: AtomicU32,
+}
+
+impl Client {
+    /// Reads ahead once asked for bytes.
+    pub fn to(host: &Host) -> Self {
+        Client::start(host.target(), true, None)
+    }
+
+    /// May be upgraded to TLS, so it takes from the network only what is asked for.
+    pub fn upgradable(host: &Host) -> Self {
+        Client::start(host.target(), false, None)
+    }
+
+    /// TLS from its first byte.
+    pub fn secure(host: &Host, request: TlsRequest) -> Self {
+        Client::start(host.target(), true, Some(request))
+    }
+
+    /// Waits for its addresses.
+    pub fn given() -> Self {
+        let host = "given.test".to_owned();
+        Client::start(Target::Given { host }, true, None)
+    }
+
+    /// One that is up, and the peer that it reached.
+    pub async fn opened() -> (Self, Peer) {
+        let host = Host::new().await;
+        Client::to(&host).open(&host).await
+    }
+
+    /// One that is up and may be upgraded, and the peer that it reached.
+    pub async fn opened_upgradable() -> (Self, Peer) {
+        let host = Host::new().await;
+        Client::upgradable(&host).open(&host).await
+    }
+
+    async fn open(mut self, host: &Host) -> (Self, Peer) {
+        let peer = host.accept().await;
+        self.told(flag::OPENED).await;
+        (self, peer)
+    }
+
+    fn start(target: Target, read_ahead: bool, tls: Option<TlsRequest>) -> Self {
+        let doorbell = Arc::new(Doorbell::default());
+        let bell = doorbell.clone();
+        let events = Arc::new(EventQueue::new(move || {
+            bell.rings.fetch_add(1, Ordering::Relaxed);
+            bell.rung.notify_one();
+        }));
+        let connection = Connection::new(1, events.clone(), read_ahead);
+        Client {
+            driver: tokio::spawn(driver::run(this_thread(), connection.clone(), target, tls)),
+            connection,
+            events,
+            doorbell,
+            pending: 0,
+        }
+    }
+
+    /// Waits until all of `flags` are told.
+    pub async fn told(&mut self, flags: u32) {
+        let what = format!("events {flags:#b}");
+        within(&what, async {
+            while self.collect() & flags != flags {
+                self.doorbell.rung.notified().await;
+            }
+        })
+        .await;
+        self.pending &= !flags;
+    }
+
+    /// What was told so far and not asked for by [`Self::told`].
+    pub fn events(&mut self) -> u32 {
+        self.collect();
+        std::mem::take(&mut self.pending)
+    }
+
+    /// How often the doorbell was rung.
+    pub fn rings(&self) -> u32 {
+        self.doorbell.rings.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the connection to fail.
+    pub async fn failed(&mut self) -> Failure {
+        self.told(flag::FAILED).await;
+        self.why()
+    }
+
+    /// The failure that is there.
+    pub fn why(&self) -> Failure {
+        self.failure().expect("the connection has failed").0
+    }
+
+    /// Waits for `count` bytes.
+    pub async fn receive(&mut self, count: usize) -> Vec<u8> {
+        let (data, _) = self.read(count).await;
+        assert_eq!(data.len(), count, "the stream ended early");
+        data
+    }
+
+    /// Reads to the end, or to the failure.
+    pub async fn receive_all(&mut self) -> (Vec<u8>, Read) {
+        self.read(usize::MAX).await
+    }
+
+    async fn read(&mut self, limit: usize) -> (Vec<u8>, Read) {
+        let mut data = Vec::new();
+        loop {
+            match self.poll_read() {
+                Read::Bytes(there) => {
+                    let start = data.len();
+                    data.resize(start + there.min(limit - start), 0);
+                    assert_eq!(self.take(&mut data[start..]), data.len() - start);
+                    if data.len() == limit {
+                        return (data, Read::Pending);
+                    }
+                }
+                Read::Pending => self.told(flag::READABLE).await,
+                last @ (Read::End | Read::Failed) => return (data, last),
+            }
+        }
+    }
+
+    /// Lets the driver have a turn and waits for its effect: a byte that reaches the peer.
+    pub async fn turn(&mut self, peer: &mut Peer) {
+        self.stage(b".");
+        assert_eq!(peer.receive(1).await, b".");
+    }
+
+    fn collect(&mut self) -> u32 {
+        for connection in self.events.take(usize::MAX) {
+            self.pending |= connection.take_events();
+        }
+        self.pending
+    }
+}
+
+impl Deref for Client {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+/// Drivers and handshakes on the thread of the test.
+pub fn this_thread() -> Threads {
+    Threads {
+        io: Handle::current(),
+        handshakes: Handle::current(),
+    }
+}
+
+/// Listens on loopback.
+pub struct Host(TcpListener);
+
+impl Host {
+    pub async fn new() -> Self {
+        Host(TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.local_addr().unwrap()
+    }
+
+    pub fn target(&self) -> Target {
+        Target::Host {
+            host: self.address().ip().to_string(),
+            port: self.address().port(),
+        }
+    }
+
+    pub async fn accept(&self) -> Peer {
+        let (stream, _) = within("a connection", self.0.accept()).await.unwrap();
+        Peer(stream)
+    }
+}
+
+/// The other end of a connection, over TCP or TLS.
+pub struct Peer<S = TcpStream>(pub S);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub async fn send(&mut self, data: &[u8]) {
+        within("the peer's write", self.0.write_all(data)).await.unwrap();
+        within("the peer's flush", self.0.flush()).await.unwrap();
+    }
+
+    pub async fn receive(&mut self, count: usize) -> Vec<u8> {
+        let mut data = vec![0; count];
+        within("bytes at the peer", self.0.read_exact(&mut data)).await.unwrap();
+        data
+    }
+
+    /// Reads to the end.
+    pub async fn receive_all(&mut self) -> io::Result<Vec<u8>> {
+        let mut data = Vec::new();
+        within("the end at the peer", self.0.read_to_end(&mut data)).await?;
+        Ok(data)
+    }
+
+    /// Ends the peer's side of the stream: close_notify if it is TLS, and FIN.
+    pub async fn end(&mut self) {
+        within("the peer's end", self.0.shutdown()).await.unwrap();
+    }
+}
+
+impl Peer {
+    /// Resets the connection.
+    pub fn reset(self) {
+        SockRef::from(&self.0).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+
+    /// Ends both sides and waits, with the whole thread, until all it sent has reached the kernel of the other end.
+    pub fn leave(self) {
+        SockRef::from(&self.0).set_linger(Some(PATIENCE)).unwrap();
+    }
+}

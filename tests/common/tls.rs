@@ -1,0 +1,127 @@
+//! The two sides of a handshake: servers, and what a client asks for.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::server::WebPkiClientVerifier;
+use rustls::version::{TLS12, TLS13};
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use winter_sockets::connection::TlsRequest;
+use winter_sockets::events::flag;
+use winter_sockets::tls::{Context, Settings, TrustStore, Version};
+
+use super::certificates::{Authority, Identity, NAME};
+use super::{Client, Host, Peer, within};
+
+/// The side of the server.
+pub struct Server {
+    pub identity: Identity,
+    pub versions: Vec<&'static SupportedProtocolVersion>,
+    pub alpn: Vec<Vec<u8>>,
+    /// Clients must show a certificate of this authority, DER.
+    pub clients: Option<Vec<u8>>,
+}
+
+impl Server {
+    pub fn new(identity: Identity) -> Self {
+        Server {
+            identity,
+            versions: vec![&TLS12, &TLS13],
+            alpn: Vec::new(),
+            clients: None,
+        }
+    }
+
+    /// Answers the handshake of the client that `peer` is connected to.
+    pub async fn secure(&self, peer: Peer) -> io::Result<Peer<TlsStream<TcpStream>>> {
+        let acceptor = TlsAcceptor::from(Arc::new(self.config()));
+        within("the server's handshake", acceptor.accept(peer.0))
+            .await
+            .map(Peer)
+    }
+
+    fn config(&self) -> ServerConfig {
+        let builder = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&self.versions)
+            .unwrap();
+        let builder = match &self.clients {
+            None => builder.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(CertificateDer::from(authority.clone())).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let Identity { chain, key } = self.identity.clone();
+        let chain = chain.into_iter().map(CertificateDer::from).collect();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key));
+        let mut config = builder.with_single_cert(chain, key).unwrap();
+        config.alpn_protocols = self.alpn.clone();
+        config
+    }
+}
+
+/// Where both providers are built in, the server takes the one that the client does not: the three builds that can be
+/// made test each provider with itself, and the two with each other.
+fn provider() -> Arc<CryptoProvider> {
+    #[cfg(feature = "ring")]
+    return Arc::new(rustls::crypto::ring::default_provider());
+    #[cfg(not(feature = "ring"))]
+    return Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+}
+
+/// The settings of a client that trusts these certificates (DER), and insists on everything.
+pub fn trusting(certificates: impl IntoIterator<Item = Vec<u8>>) -> Settings {
+    Settings {
+        trust: Arc::new(TrustStore::new(certificates)),
+        credentials: None,
+        alpn: Vec::new(),
+        reject_unauthorized: true,
+        check_name: true,
+        sni: true,
+        min_version: Version::Tls12,
+        max_version: Version::Tls13,
+    }
+}
+
+/// Asks for a server of this name.
+pub fn request(settings: Settings, name: &str) -> TlsRequest {
+    TlsRequest {
+        context: Arc::new(Context::new(settings).unwrap()),
+        name: ServerName::try_from(name.to_owned()).unwrap(),
+        ask_identity: false,
+    }
+}
+
+/// Asks for [`NAME`].
+pub fn request_of(settings: Settings) -> TlsRequest {
+    request(settings, NAME)
+}
+
+/// A server and what a client needs to reach it; tests change what they are about.
+pub fn server_and_settings() -> (Server, Settings) {
+    let root = Authority::root();
+    (Server::new(root.server()), trusting([root.certificate()]))
+}
+
+/// A connection that is up over TLS.
+pub async fn opened(server: &Server, request: TlsRequest) -> (Client, Peer<TlsStream<TcpStream>>) {
+    let host = Host::new().await;
+    let mut client = Client::secure(&host, request);
+    let peer = server.secure(host.accept().await).await.unwrap();
+    client.told(flag::OPENED).await;
+    (client, peer)
+}
+
+/// A connection that is up over TLS, with nothing special about it.
+pub async fn opened_plainly() -> (Client, Peer<TlsStream<TcpStream>>) {
+    let (server, settings) = server_and_settings();
+    opened(&server, request_of(settings)).await
+}
