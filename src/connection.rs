@@ -94,6 +94,8 @@ struct State {
     read_waits: bool,
     /// An upgrade is queued and has not begun.
     upgrading: bool,
+    /// Plaintext came in that nobody had read when the upgrade was asked for. No read ever gets to see it.
+    injected: bool,
     closing: Option<Closing>,
     dropped: bool,
     identity_accepted: bool,
@@ -154,6 +156,7 @@ impl Connection {
                 read_ahead,
                 read_waits: false,
                 upgrading: false,
+                injected: false,
                 closing: None,
                 dropped: false,
                 identity_accepted: false,
@@ -222,6 +225,8 @@ impl Connection {
         let mut state = self.lock();
         state.queue.upgrade(request);
         state.upgrading = true;
+        state.injected = !state.inbox.is_empty();
+        state.inbox.clear();
         state.read_waits = false;
         // From here on reads are those of the TLS side, where nothing is left to inject into.
         state.read_ahead = true;
@@ -447,9 +452,12 @@ impl Connection {
     /// Bytes came in.
     pub fn received(&self, data: &[u8]) {
         let mut state = self.lock();
-        // After a cancel nobody will read them.
-        if state.reading != Reading::Stopped {
-            state.inbox.push(data);
+        match state.reading {
+            // A turn of the driver that began before the upgrade was asked for.
+            _ if state.upgrading => state.injected = true,
+            // After a cancel nobody will read them.
+            Reading::Stopped => {}
+            _ => state.inbox.push(data),
         }
     }
 
@@ -475,7 +483,7 @@ impl Connection {
     pub fn begin_upgrade(self: &Arc<Self>) -> Result<TlsRequest, Failure> {
         let mut state = self.lock();
         let request = state.queue.take_upgrade();
-        let injected = !state.inbox.is_empty();
+        let injected = state.injected;
         let ended = state.reading == Reading::Ended;
         state.upgrading = false;
         self.raise(state, flag::UPGRADING);

@@ -167,9 +167,26 @@ impl<'a> Pump<'a> {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
                 self.connection.input_ended();
             }
-            Err(error) => return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read))),
+            Err(error) => {
+                self.receive_decrypted();
+                return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read)));
+            }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// What came before a failure is delivered before it.
+    fn receive_decrypted(&mut self) {
+        SCRATCH.with_borrow_mut(|scratch| {
+            loop {
+                let count = self.transport.take_decrypted(scratch);
+                if count == 0 {
+                    break;
+                }
+                self.connection.received(&scratch[..count]);
+                self.untold += count;
+            }
+        });
     }
 
     fn tell_reader(&mut self) {

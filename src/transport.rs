@@ -1,6 +1,6 @@
 //! Plain or TLS bytes behind one type: what the driver moves them through.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -27,6 +27,14 @@ impl Transport {
             Transport::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         })?;
         Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Takes what was decrypted already, without receiving more. A failure can come in one batch with bytes before it.
+    pub fn take_decrypted(&mut self, buffer: &mut [u8]) -> usize {
+        match self {
+            Transport::Plain(_) => 0,
+            Transport::Tls(stream) => stream.get_mut().1.reader().read(buffer).unwrap_or(0),
+        }
     }
 
     /// Sends from the buffers; returns how many bytes were taken.
