@@ -208,8 +208,10 @@ describe('both streams', { timeout: 30_000 }, () => {
     const [a, b] = [dial(t, left), dial(t, right)];
     await Promise.all([a.readable.pipeTo(b.writable), b.readable.pipeTo(a.writable)]);
     await Promise.all([a.closed, b.closed]);
-    assert.equal((await right.connection(0)).sha256, sha256(pattern(2 * MiB)));
-    assert.equal((await left.connection(0)).text, 'the answer');
+    const logs = [await right.connection(0), await left.connection(0)];
+    assert.deepEqual(await Promise.all(logs.map(({ ended }) => ended)), ['FIN', 'FIN']);
+    assert.equal(logs[0].sha256, sha256(pattern(2 * MiB)));
+    assert.equal(logs[1].text, 'the answer');
   });
 
   test('[E4] of twenty sockets at once carry what they are given', async (t) => {

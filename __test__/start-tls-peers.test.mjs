@@ -10,6 +10,7 @@ import {
   limit,
   modes,
   onFirstBytes,
+  onlyReading,
   SECRET,
   served,
   watchDescriptors,
@@ -125,6 +126,21 @@ for (const { name, open, unwrap } of modes) {
 }
 
 describe('a program', limit, () => {
+  for (const { name, secureTransport, unwrap } of modes) {
+    test(`[B6] [C6] [D1] that only reads sees each failure in its read, and exits, ${name}`, async (t) => {
+      const servers = [];
+      for (const [, handler] of answers) servers.push(await served(t, unwrap(handler)));
+      const ports = servers.map(({ port }) => port);
+      const env = { SERVERS: JSON.stringify({ mode: secureTransport, ca: authority.pem, ports }) };
+      const { code, signal, stdout, stderr } = await runNode(inline(onlyReading), { env });
+      assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
+      assert.deepEqual(
+        stdout.trim().split('\n'),
+        answers.map(([, , expected]) => expected.code),
+      );
+    });
+  }
+
   test('[D1] [C6] [B6] ends when the time limit of its signal ends a handshake', async (t) => {
     const server = await served(t, sink());
     const program = `

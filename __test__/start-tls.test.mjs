@@ -9,9 +9,11 @@ import { Socket } from '../index.js';
 import { createAuthority } from './support/certs.mjs';
 import {
   askForTls,
+  assertSocketError,
   checkpoint,
   dial,
   exchange,
+  failureOf,
   gate,
   limit,
   plainBytes,
@@ -181,7 +183,10 @@ describe('the old socket', limit, () => {
     const plain = dial(t, server, starttls);
     const settled = [];
     const writer = plain.writable.getWriter();
-    const write = writer.write(data).then(() => settled.push('write'));
+    let written = false;
+    const write = writer.write(data).then(() => {
+      written = true;
+    });
     writer.releaseLock();
     const secure = upgrade(t, plain, trusting());
     const closed = plain.closed.then(() => settled.push('old closed'));
@@ -190,12 +195,11 @@ describe('the old socket', limit, () => {
     // A whole conversation is time enough for a promise to settle wrongly.
     const other = await readyForTls(t);
     await upgrade(t, other.plain, trusting()).opened;
-    assert.deepEqual(settled, []);
+    assert.deepEqual([settled, written], [[], false]);
 
     release.open();
     await Promise.all([write, closed, opened]);
-    assert.deepEqual(settled.slice(0, 2).sort(), ['old closed', 'write']);
-    assert.equal(settled[2], 'new opened');
+    assert.deepEqual(settled, ['old closed', 'new opened']);
     assert.equal((await plaintext.received).sha256, createHash('sha256').update(data).digest('hex'));
     assert.equal(await exchange(secure, 'hello'), 'hello');
   });
@@ -258,6 +262,23 @@ describe('the old socket', limit, () => {
       await released;
       assert.equal((await server.connection(0)).text, 'hello');
     }
+  });
+
+  test('[D4] its readable may be cancelled before, or its writable aborted: the new one has both directions', async (t) => {
+    for (const giveUp of [({ readable }) => readable.cancel(), ({ writable }) => writable.abort(new Error('enough'))]) {
+      const { plain } = await readyForTls(t);
+      await giveUp(plain);
+      assert.equal(await exchange(upgrade(t, plain, trusting()), 'hello'), 'hello');
+    }
+  });
+
+  test('[D4] its output may have ended before: there is no way to TLS then, and the new one fails', async (t) => {
+    const { plain } = await readyForTls(t);
+    await plain.writable.close();
+    const error = await failureOf(upgrade(t, plain, trusting()));
+    // Whichever is seen first: that our ClientHello cannot be sent, or that the server has ended as well.
+    assert.match(error.code, /^(EPIPE|ECONNRESET)$/);
+    assertSocketError(error, { code: error.code });
   });
 
   test('[D3] its streams stay locked, and nothing can be done to them', async (t) => {

@@ -9,8 +9,9 @@ const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
 const { invalidAddress, lookUp } = require('./lookup.js');
 const { EventFlag, WriteResult } = require('./native.js');
 
-/** What `native.write()` returns for a write that is done. */
+/** What `native.write()` returns where it is no position. */
 const ACCEPTED = -1;
+const FAILED = -2;
 
 /** The events that may let a waiting write go. */
 const WRITES = EventFlag.Opened | EventFlag.Secured | EventFlag.Writable;
@@ -72,6 +73,11 @@ class Connection {
     });
   }
 
+  /** The target, with the address that was reached once one was: what errors name. */
+  get reached() {
+    return { ...this.#target, host: this.#native.peerIp() ?? this.#target.host };
+  }
+
   /** What `opened` tells; `secure` is false for the plaintext phase of a connection that is upgraded. */
   info(secure) {
     const { localAddress, peerAddress, tlsVersion, cipher, alpn, peerCertificate } = this.#native.info();
@@ -93,17 +99,13 @@ class Connection {
     // Writes settle in their order, and none before its socket was told that it is open.
     if (!this.#takesWrites || this.#writes.length > 0) return this.#native.stage(bytes);
     const position = this.#native.write(bytes);
+    // A failure that was met quietly is told to the first who writes.
+    if (position === FAILED) this.#fail();
     return position === ACCEPTED ? null : position;
   }
 
   /** Settles with the write that ends at `position`. */
   accepted(position) {
-    if (this.#takesWrites && this.#writes.length === 0) {
-      const result = this.#native.accept(position);
-      if (result === WriteResult.Accepted) return Promise.resolve();
-      // A failure that was met quietly is told to the first who writes.
-      if (result === WriteResult.Failed) this.#fail();
-    }
     if (this.#end) return Promise.reject(this.#end.reason);
     return new Promise((resolve, reject) => this.#writes.push({ position, resolve, reject }));
   }
@@ -229,14 +231,14 @@ class Connection {
       if (refusal !== undefined) throw refusal;
       this.#native.acceptIdentity();
     } catch (error) {
-      this.#failHere(identityRefused(error, this.#target));
+      this.#failHere(identityRefused(error, this.reached));
     }
   }
 
   /** The native side has failed. */
   #fail() {
     const failure = this.#native.failure();
-    this.#tellFailure(fromNative(failure, this.#target), failure.lost);
+    this.#tellFailure(fromNative(failure, this.reached), failure.lost);
   }
 
   /** The JavaScript side has a reason of its own not to go on. */

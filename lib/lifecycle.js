@@ -147,7 +147,7 @@ class Lifecycle {
     this.#sink?.seize();
     next.attach(this.#connection, this.#onOver);
     if (!hasUnread) return this.#connection.upgrade(next, tls);
-    const error = injected(this.#settings.target);
+    const error = injected(this.#connection.reached);
     this.#connection.drop(error);
     this.connectionFailed(error, false);
     next.failBeforeOpen(error);

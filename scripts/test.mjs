@@ -11,7 +11,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const suites = {
   // Without the Node-API layer: a test binary has no Node process to link against.
   rust: () => run('cargo', ['test', '--locked', '--no-default-features', '--features', 'aws-lc']),
-  js: () => run(process.execPath, ['--test', ...testFiles()]),
+  // The limit is for a test that hangs; the longest one builds the addon anew.
+  js: () => run(process.execPath, ['--test', '--test-timeout=600000', ...testFiles()]),
   types: () => run(process.execPath, [join('scripts', 'check-types.mjs')]),
 };
 

@@ -278,14 +278,14 @@ impl NativeConnection {
         self.connection.stage(data) as f64
     }
 
-    /// Copies the bytes of a write and asks for it at once: -1 if it is accepted, else the position after its last
-    /// byte.
-    /// Whether the connection has failed is told by `accept`.
+    /// Copies the bytes of a write and asks for it at once: -1 if it is accepted, -2 if the connection has failed, else the
+    /// position after its last byte.
     #[napi]
     pub fn write(&self, data: &[u8]) -> f64 {
         match self.connection.write(data) {
             (_, Accept::Yes) => -1.0,
-            (position, _) => position as f64,
+            (_, Accept::Failed) => -2.0,
+            (position, Accept::NotYet) => position as f64,
         }
     }
 
@@ -386,6 +386,12 @@ impl NativeConnection {
         self.connection
             .failure()
             .map(|(failure, lost)| NativeFailure::new(&failure, lost))
+    }
+
+    /// The address that was reached, once TCP is up.
+    #[napi]
+    pub fn peer_ip(&self) -> Option<String> {
+        self.connection.info().map(|info| info.peer.ip().to_string())
     }
 
     /// Where the connection leads, once it is up.

@@ -418,6 +418,11 @@ impl Connection {
         self.raise(state, flag::IDENTITY);
     }
 
+    /// TCP is up: failures from here on name the address that was reached.
+    pub fn connected(&self, info: Info) {
+        self.lock().info = Some(info);
+    }
+
     /// The connection is up.
     pub fn opened(self: &Arc<Self>, info: Info) {
         self.up(info, flag::OPENED);

@@ -64,6 +64,7 @@ async fn drive(
 ) -> Outcome<()> {
     let stream = unless_given_up(connection, connect(connection, target)).await?;
     let mut info = addresses_of(&stream)?;
+    connection.connected(info.clone());
     let mut transport = Transport::Plain(stream);
     if let Some(request) = tls {
         (transport, info) = secure(threads, connection, transport, info, request).await?;
@@ -94,7 +95,14 @@ async fn drive(
 }
 
 fn addresses_of(stream: &TcpStream) -> Result<Info, Failure> {
-    let failed = |error: io::Error| Failure::from_io(Step::Connect, &error);
+    let failed = |error: io::Error| match error.kind() {
+        // The peer accepted and reset at once.
+        io::ErrorKind::NotConnected => Failure::Io {
+            step: Step::Connect,
+            code: "ECONNRESET",
+        },
+        _ => Failure::from_io(Step::Connect, &error),
+    };
     Ok(Info {
         local: stream.local_addr().map_err(failed)?,
         peer: stream.peer_addr().map_err(failed)?,

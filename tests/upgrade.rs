@@ -134,7 +134,7 @@ async fn plaintext_behind_an_answer_that_was_read_fails_the_upgrade() {
 #[tokio::test]
 async fn plaintext_that_waits_in_the_kernel_fails_the_upgrade() {
     let (_, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (client, mut peer) = Client::opened_upgradable().await;
     peer.send(b"INJECTED").await;
     peer.leave();
     client.upgrade(request_of(settings));

@@ -1,7 +1,7 @@
 // What can be seen of `connect()`, in any runtime that has it: this file and what it imports use nothing of Node's.
 //
 // A behaviour is an async function of `{ connect, server }` that returns what it saw as a small value of JSON. It judges
-// nothing: what is right is written in expected.json, which is recorded in workerd, and in differences.mjs.
+// nothing: what is right is written in recorded.jsonl, which is what workerd does, and in differences.mjs.
 
 import address from './behaviours/address.mjs';
 import closing from './behaviours/closing.mjs';
@@ -27,8 +27,8 @@ const behaviours = Object.fromEntries(
 
 export const names = Object.keys(behaviours);
 
-/** Some wait for what never comes: several at once keep the whole short. More would make each slow on a small machine. */
-const AT_ONCE = 8;
+/** Many wait for what never comes, so that several at once keep the whole short. */
+const AT_ONCE = 16;
 
 /** What each behaviour saw, by name; `url` is that of the servers. */
 export async function observeAll(connect, url, wanted = names) {

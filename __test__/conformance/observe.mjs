@@ -1,32 +1,26 @@
 // How a behaviour says what it saw: in short texts, alike in every runtime. Of an error only the class is told.
 
-/** For what comes, however slow the machine. */
+/** For what comes, in milliseconds: however slow the machine. */
 const LIMIT = 5000;
 
-/**
- * For what may never come: that nothing happens can only be seen by waiting. It is long for loopback; what settles at all
- * does so within a few milliseconds.
- */
-export const PATIENCE = 400;
+/** For what may never come: that nothing happens can only be seen by waiting. What settles at all does so in a few. */
+export const PATIENCE = 800;
 
 /** What a member that this runtime lacks amounts to. */
 export const NOT_HERE = 'not in this runtime';
 
 /** 'resolved', or the value it resolved with; 'rejected: <class>'; 'pending'. */
-export async function outcome(promise, patience = LIMIT) {
-  let timer;
-  const patienceEnds = new Promise((resolve) => {
-    timer = setTimeout(resolve, patience, 'pending');
-  });
-  const settles = Promise.resolve(promise).then(
+export function outcome(promise, patience = LIMIT) {
+  const settled = Promise.resolve(promise).then(
     (value) => value ?? 'resolved',
     (reason) => `rejected: ${kindOf(reason)}`,
   );
-  try {
-    return await Promise.race([settles, patienceEnds]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return Promise.race([settled, elapsed(patience).then(() => 'pending')]);
+}
+
+/** In steps, so that a machine that stands still for a moment does not use all of it up. */
+async function elapsed(time, steps = 8) {
+  for (let step = 0; step < steps; step++) await new Promise((resolve) => setTimeout(resolve, time / steps));
 }
 
 /** The outcomes of several promises, by name. */

@@ -41,7 +41,7 @@ async function makeHandlers() {
     halfOpen: halfOpen('reply'),
     resetter: resetter({ on: 'data' }),
     speakingResetter: resetter({ on: 'data', text: 'last words' }),
-    endless: sender(256 * 1024 * 1024),
+    talker: sender(200_000, { keepOpen: true }),
     tls: overTls(good, echo()),
     tls12: overTls({ ...good, maxVersion: 'TLSv1.2' }, echo()),
     tlsAlpn: overTls({ ...good, ALPNProtocols: ['h2'] }, echo()),

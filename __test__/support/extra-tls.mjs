@@ -51,16 +51,21 @@ function owned(t, socket) {
   return socket;
 }
 
-/** The two ways to TLS: `wrap` puts a handler behind a server's part of it, `open` resolves to the TLS socket. */
+/**
+ * The two ways to TLS: `wrap` puts a handler behind the server's part of it, `unwrap` behind what comes before its
+ * handshake; `open` resolves to the TLS socket.
+ */
 export const modes = [
   {
     name: 'with secureTransport "on"',
+    secureTransport: 'on',
     wrap: overTls,
     unwrap: (handler) => handler,
     open: async (t, server, tls, options) => dial(t, server, { secureTransport: 'on', tls, ...options }),
   },
   {
     name: 'after startTls()',
+    secureTransport: 'starttls',
     wrap: (options, next) => startTls({}, overTls(options, next)),
     unwrap: (handler) => startTls({}, handler),
     open: async (t, server, tls, options) => {
@@ -211,3 +216,27 @@ export function plainBytes(count, next) {
   };
   return { handler, received };
 }
+
+/**
+ * A program that looks at nothing but what it reads, at one server after the other, and prints the code of each failure.
+ * It takes `{ mode, ca, ports }` as JSON in the variable SERVERS.
+ */
+export const onlyReading = `
+  import { connect } from 'winter-sockets';
+  const { mode, ca, ports } = JSON.parse(process.env.SERVERS);
+  for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, (error) => console.log(event, error));
+  const read = async (socket) => {
+    const reader = socket.readable.getReader();
+    return reader.read().finally(() => reader.releaseLock());
+  };
+  for (const port of ports) {
+    let socket = connect({ hostname: '127.0.0.1', port }, { secureTransport: mode, tls: { ca } });
+    if (mode === 'starttls') {
+      const writer = socket.writable.getWriter();
+      await writer.write('STARTTLS\\n');
+      writer.releaseLock();
+      await read(socket);
+      socket = socket.startTls();
+    }
+    await read(socket).catch((error) => console.log(error.code));
+  }`;

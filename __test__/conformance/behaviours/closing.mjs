@@ -1,4 +1,4 @@
-import { attempt, hold, open, order, outcome, outcomes, PATIENCE, reading, readAll } from '../observe.mjs';
+import { attempt, hold, open, order, outcome, outcomes, PATIENCE, readAll, reading } from '../observe.mjs';
 
 const bytes = (text) => new TextEncoder().encode(text);
 
@@ -81,7 +81,7 @@ export default {
   },
 
   'close() with data unread': async (context) => {
-    const { socket, peer, reader } = await hold(context, 'endless');
+    const { socket, peer, reader } = await hold(context, 'talker');
     await reader.read();
     const close = await outcome(socket.close());
     return { close, peer: (await peer.ended()).ending };

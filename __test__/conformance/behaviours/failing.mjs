@@ -1,4 +1,4 @@
-import { hold, open, order, outcome, outcomes, PATIENCE, reading, readAll } from '../observe.mjs';
+import { hold, open, order, outcome, outcomes, PATIENCE, readAll, reading } from '../observe.mjs';
 
 const bytes = (text) => new TextEncoder().encode(text);
 
@@ -62,7 +62,11 @@ export default {
     const { socket, reader, writer } = await hold(context, 'resetter');
     await writer.write(bytes('go'));
     const first = await reading(reader.read());
-    return { first, next: await reading(reader.read()), ...(await outcomes({ reader: reader.closed, closed: socket.closed })) };
+    return {
+      first,
+      next: await reading(reader.read()),
+      ...(await outcomes({ reader: reader.closed, closed: socket.closed })),
+    };
   },
 
   'a reset that a BYOB read meets': async (context) => {

@@ -1,12 +1,14 @@
 import { attempt, hold, open, readAll, reading } from '../observe.mjs';
 
 /** What `look` finds on a socket made with each of these options, or what was thrown. */
-const each = (choices, look) => async ({ connect, server }) => {
-  const { address } = await server('echo');
-  return Object.fromEntries(
-    Object.entries(choices).map(([what, options]) => [what, attempt(() => look(connect(address, options)))]),
-  );
-};
+const each =
+  (choices, look) =>
+  async ({ connect, server }) => {
+    const { address } = await server('echo');
+    return Object.fromEntries(
+      Object.entries(choices).map(([what, options]) => [what, attempt(() => look(connect(address, options)))]),
+    );
+  };
 
 const transports = (values) =>
   each(

@@ -1,4 +1,4 @@
-import { attempt, exchange, hold, NOT_HERE, open, outcome, PATIENCE, reading, readAll } from '../observe.mjs';
+import { attempt, exchange, hold, NOT_HERE, open, outcome, PATIENCE, readAll, reading } from '../observe.mjs';
 
 /** A socket and a BYOB reader of it. */
 async function holdBytes(context, kind) {
@@ -9,7 +9,13 @@ async function holdBytes(context, kind) {
 const describe = async (read) => {
   const { value, done } = await read;
   const kind = value?.constructor.name;
-  return { done, kind, text: new TextDecoder().decode(value), offset: value?.byteOffset, memory: value?.buffer.byteLength };
+  return {
+    done,
+    kind,
+    text: new TextDecoder().decode(value),
+    offset: value?.byteOffset,
+    memory: value?.buffer.byteLength,
+  };
 };
 
 /** Some releases of Node take no notice of it. */

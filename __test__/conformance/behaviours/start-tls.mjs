@@ -132,7 +132,7 @@ export default {
     return { answer, text: await outcome(exchange(upgraded, 'hello')) };
   },
 
-  'expectedServerHostname': async (context) => {
+  expectedServerHostname: async (context) => {
     const { socket, peer } = await readyForTls(context, 'startTlsOtherName');
     const upgraded = socket.startTls({ expectedServerHostname: 'db.test' });
     return { text: await outcome(exchange(upgraded, 'hello')), servername: (await peer.secured()).servername };

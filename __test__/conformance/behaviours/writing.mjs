@@ -1,4 +1,4 @@
-import { attempt, hold, order, outcome, outcomes, PATIENCE, reading, readAll } from '../observe.mjs';
+import { attempt, hold, order, outcome, outcomes, PATIENCE, readAll, reading } from '../observe.mjs';
 
 const bytes = (text) => new TextEncoder().encode(text);
 
@@ -51,7 +51,11 @@ export default {
     const { writer, peer } = await hold(context, 'sink');
     const letters = [...'abcdefghij'];
     const settled = await order(Object.fromEntries(letters.map((letter) => [letter, writer.write(bytes(letter))])));
-    return { settled: settled.length, inOrder: settled.join().replace(/ resolved,?/g, ''), ...(await received(peer, 10)) };
+    return {
+      settled: settled.length,
+      inOrder: settled.join().replace(/ resolved,?/g, ''),
+      ...(await received(peer, 10)),
+    };
   },
 
   'a write that the peer does not read': async (context) => {
@@ -69,7 +73,13 @@ export default {
     writer.write(bytes('last'));
     const close = await outcome(writer.close());
     const { ending, text } = await peer.ended();
-    return { close, ending, received: text, closed: await outcome(socket.closed, PATIENCE), answer: await readAll(reader) };
+    return {
+      close,
+      ending,
+      received: text,
+      closed: await outcome(socket.closed, PATIENCE),
+      answer: await readAll(reader),
+    };
   },
 
   'after writer.close()': async (context) => {
