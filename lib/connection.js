@@ -14,7 +14,7 @@ const ACCEPTED = -1;
 const FAILED = -2;
 
 /** The events that may let a waiting write go. */
-const WRITES = EventFlag.Opened | EventFlag.Secured | EventFlag.Writable;
+const WRITES = EventFlag.Opened | EventFlag.Writable;
 
 function identityOf(settings) {
   const check = settings?.checkServerIdentity ?? null;
@@ -192,10 +192,13 @@ class Connection {
   /** `flags` are levels; the order here is the order in which users are told. */
   dispatch(flags) {
     if (flags & EventFlag.Opened) this.#opened(this.#first);
+    let settled = flags & WRITES ? this.#settleWrites() : false;
     if (flags & EventFlag.Upgrading) this.#first.plaintextFlushed();
     if (flags & EventFlag.Identity) this.#checkIdentity();
-    if (flags & EventFlag.Secured) this.#opened(this.#current);
-    const settled = flags & WRITES ? this.#settleWrites() : false;
+    if (flags & EventFlag.Secured) {
+      this.#opened(this.#current);
+      settled = this.#settleWrites() || settled;
+    }
     if (flags & EventFlag.Failed) this.#fail();
     if (flags & EventFlag.Finished) this.#current.outputFinished();
     if (flags & EventFlag.Readable) {

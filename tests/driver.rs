@@ -156,6 +156,17 @@ async fn a_connection_that_is_not_up_can_be_dropped_without_a_word() {
 }
 
 #[tokio::test]
+async fn a_close_that_waits_for_the_connection_can_be_cut_short() {
+    let mut client = Client::given();
+    client.stage(b"never sent");
+    client.close(2 * PATIENCE);
+    yield_now().await;
+    client.drop_now();
+    client.told(flag::RELEASED).await;
+    assert!(client.failure().is_none());
+}
+
+#[tokio::test]
 async fn after_both_ends_the_connection_is_released() {
     let (mut client, mut peer) = Client::opened().await;
     client.stage(b"request");

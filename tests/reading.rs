@@ -47,15 +47,7 @@ async fn only_a_read_that_waits_is_told() {
     peer.send(b"asked").await;
     client.receive(5).await;
     peer.send(b"ahead").await;
-    let (mut target, mut taken) = ([0; 5], 0);
-    within("bytes read ahead", async {
-        while taken < target.len() {
-            taken += client.take(&mut target[taken..]);
-            yield_now().await;
-        }
-    })
-    .await;
-    assert_eq!(&target, b"ahead");
+    assert_eq!(client.take_ahead(5).await, b"ahead");
     assert_eq!(client.events(), 0);
 }
 

@@ -3,6 +3,7 @@
 mod common;
 
 use rustls::version::{TLS12, TLS13};
+use tokio::task::yield_now;
 use winter_sockets::connection::{Accept, Read};
 use winter_sockets::error::{Failure, Step};
 use winter_sockets::events::flag;
@@ -43,6 +44,23 @@ async fn many_records_arrive_whole_and_in_order() {
     assert!(peer.receive(data.len()).await == data);
     let (received, ()) = tokio::join!(client.receive(data.len()), peer.send(&data));
     assert!(received == data);
+}
+
+#[tokio::test]
+async fn a_record_that_the_kernel_took_in_part_is_sent_though_nothing_follows() {
+    let (mut client, mut peer) = opened_plainly().await;
+    let mut sent = 0;
+    while client.unsent() == 0 {
+        sent = client.stage(&[0; 16 * 1024]);
+        // Enough turns to send it, were there room.
+        for _ in 0..10 {
+            yield_now().await;
+        }
+    }
+    sent -= client.unsent();
+    client.discard_unaccepted();
+    assert_eq!(peer.receive(sent as usize).await.len() as u64, sent);
+    assert_eq!(client.events(), 0);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ mod common;
 
 use rcgen::{CertificateParams, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
+use tokio::task::yield_now;
 use winter_sockets::connection::Read;
 use winter_sockets::error::{Failure, Step};
 use winter_sockets::events::flag;
@@ -11,7 +12,7 @@ use winter_sockets::tls::{Context, Settings};
 
 use common::certificates::{Authority, Identity, NAME, authority_named, common_name_only, named};
 use common::tls::{Server, opened, request, request_of, server_and_settings, trusting};
-use common::{Client, Host};
+use common::{Client, Host, within};
 
 const ALERT_CERTIFICATE_REQUIRED: u8 = 116;
 
@@ -272,6 +273,25 @@ async fn a_missing_client_certificate_fails_the_handshake_or_the_first_read() {
             assert_eq!(failure.alert(), Some(ALERT_CERTIFICATE_REQUIRED));
         }
     }
+}
+
+#[tokio::test]
+async fn a_write_that_meets_the_closed_connection_is_told_of_the_alert_before_it() {
+    let (mut server, settings) = server_and_settings();
+    server.versions = vec![&TLS13];
+    server.clients = Some(Authority::root().certificate());
+    let host = Host::new().await;
+    let mut client = Client::secure(&host, request_of(settings));
+    assert!(server.secure(host.accept().await).await.is_err());
+    client.told(flag::OPENED).await;
+    within("a write that fails", async {
+        while client.failure().is_none() {
+            client.stage(b"x");
+            yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(client.why().alert(), Some(ALERT_CERTIFICATE_REQUIRED));
 }
 
 #[test]

@@ -87,22 +87,20 @@ async fn a_read_that_waits_is_disarmed_and_takes_nothing() {
 }
 
 #[tokio::test]
-async fn after_the_upgrade_reading_ahead_begins_anew() {
+async fn the_first_read_of_the_tls_side_begins_reading_ahead() {
     let (server, settings) = server_and_settings();
-    let (mut client, peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened_upgradable().await;
+    peer.send(b"plain").await;
+    assert_eq!(client.receive(5).await, b"plain");
     client.upgrade(request_of(settings));
     let mut peer = server.secure(peer).await.unwrap();
     client.told(flag::UPGRADING | flag::SECURED).await;
     peer.send(b"unasked").await;
-    client.stage(b".");
-    assert_eq!(peer.receive(1).await, b".");
-    assert_eq!(client.events(), 0);
-    assert_eq!(
-        client.poll_read(),
-        Read::Pending,
-        "nothing was taken before somebody asked"
-    );
+    client.turn(&mut peer).await;
+    assert_eq!(client.poll_read(), Read::Pending, "nothing is taken before");
     assert_eq!(client.receive(7).await, b"unasked");
+    peer.send(b"ahead").await;
+    assert_eq!(client.take_ahead(5).await, b"ahead");
 }
 
 #[tokio::test]

@@ -103,8 +103,9 @@ async fn nothing_is_lost_of_many_writes_of_any_size() {
 
 #[tokio::test]
 async fn a_reset_is_met_by_a_write() {
-    let (mut client, peer) = Client::opened().await;
+    let (mut client, mut peer) = Client::opened().await;
     assert_eq!(client.write(b"accepted").1, Accept::Yes);
+    assert_eq!(peer.receive(8).await, b"accepted");
     peer.reset();
     within("a write that fails", async {
         while client.failure().is_none() {
@@ -119,6 +120,24 @@ async fn a_reset_is_met_by_a_write() {
     assert!(["ECONNRESET", "EPIPE"].contains(&failure.code()), "{failure}");
     assert!(lost, "what was accepted may not have arrived");
     assert_eq!(client.unsent(), 0, "what cannot be sent is not kept");
+}
+
+#[tokio::test]
+async fn a_reset_is_met_by_the_end() {
+    let (mut client, mut peer) = Client::opened().await;
+    assert_eq!(client.write(b"accepted").1, Accept::Yes);
+    assert_eq!(peer.receive(8).await, b"accepted");
+    peer.reset();
+    // What was sent on loopback before this connection was made has arrived.
+    Client::opened().await;
+    client.end();
+    client.told(flag::FAILED | flag::RELEASED).await;
+    let (failure, lost) = client.failure().unwrap();
+    assert_eq!(
+        (failure.code(), failure.step(), lost),
+        ("ECONNRESET", Step::Write, true)
+    );
+    assert_eq!(client.events() & flag::FINISHED, 0);
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 use winter_sockets::connect::Target;
@@ -180,9 +180,22 @@ impl Client {
         }
     }
 
+    /// Waits for `count` bytes without asking for them: nobody is told of what the driver takes ahead.
+    pub async fn take_ahead(&self, count: usize) -> Vec<u8> {
+        let (mut data, mut taken) = (vec![0; count], 0);
+        within("bytes taken ahead", async {
+            while taken < count {
+                taken += self.take(&mut data[taken..]);
+                yield_now().await;
+            }
+        })
+        .await;
+        data
+    }
+
     /// Lets the driver act on what has arrived for it: with the first byte to the peer the runtime learns of it, by the
     /// second the driver has seen it.
-    pub async fn turn(&mut self, peer: &mut Peer) {
+    pub async fn turn<S: AsyncRead + AsyncWrite + Unpin>(&mut self, peer: &mut Peer<S>) {
         for _ in 0..2 {
             self.stage(b".");
             assert_eq!(peer.receive(1).await, b".");

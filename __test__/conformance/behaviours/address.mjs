@@ -32,6 +32,8 @@ export default {
   'an IPv6 address without brackets': texts('::1:PORT'),
   'a port that is none': texts('127.0.0.1:65536', '127.0.0.1:-1', '127.0.0.1:abc', '127.0.0.1:80x', '127.0.0.1:1e3'),
   'port 0': dialAll(() => ({ text: '127.0.0.1:0', record: { hostname: '127.0.0.1', port: 0 } })),
+  // Whether somebody listens there is another question.
+  'port 25': ({ connect }) => attempt(() => typeof connect('127.0.0.1:25')),
   'a URL': texts(
     'tcp://127.0.0.1:PORT',
     '127.0.0.1:PORT/',
