@@ -20,7 +20,7 @@ export declare class Environment {
   drain(events: Uint32Array): number
   /** Keeps the process alive, or not. */
   keepAlive(keep: boolean): void
-  /** Opens a connection to `host`. With `lookup` the caller finds the addresses and gives them by `resolved`. */
+  /** A connection to `host`, to be started. With `lookup` the caller finds the addresses and gives them by `resolved`. */
   connect(host: string, port: number, lookup: boolean, readAhead: boolean, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean): NativeConnection
 }
 
@@ -28,26 +28,34 @@ export declare class Environment {
 export declare class NativeConnection {
   /** Its name in the environment's events. */
   get id(): number
+  /** Begins to connect; only the first call counts. */
+  start(): void
   /** Copies the bytes of a write; returns the position after its last. */
   stage(data: Uint8Array): number
+  /**
+   * Copies the bytes of a write and asks for it at once. Returns a `WriteResult`, but for one that has to wait the
+   * position after its last byte.
+   */
+  write(data: Uint8Array): number
   /** Asks for the write that ends at `position`. */
   accept(position: number): WriteResult
-  /** Bytes staged and not yet sent. */
-  unsent(): number
   /** Drops writes that were not accepted. */
   discardUnaccepted(): void
-  /** Ends the outgoing direction after what is staged. */
-  end(): void
-  /** Upgrades to TLS after what is staged. */
-  upgrade(context: TlsContext, serverName: string, askIdentity: boolean): void
-  /** Bytes received and not yet read. */
-  available(): number
-  /** Moves received bytes into `target`; returns how many, or a `ReadResult`. */
-  read(target: Uint8Array): number
+  /** Ends the outgoing direction after what is staged; false if the connection has failed already. */
+  end(): boolean
+  /** Upgrades to TLS after what is staged; returns the position where the plaintext ends. */
+  upgrade(context: TlsContext, serverName: string, askIdentity: boolean): number
+  /** What a read would find: a number of bytes, or a `ReadResult`. */
+  pollRead(): number
+  /** Moves received bytes into `target`; returns how many. */
+  take(target: Uint8Array): number
   /** The reader wants no more. */
   stopReading(): void
-  /** Closes gracefully; gives up after so many milliseconds without progress. */
-  close(timeout: number): void
+  /**
+   * Closes gracefully; gives up after so many milliseconds without progress. False if the connection has failed
+   * already.
+   */
+  close(timeout: number): boolean
   /** Releases the descriptor at once. */
   dropNow(): void
   /** The addresses that the caller's lookup found; false if one is not an address. */
@@ -56,6 +64,8 @@ export declare class NativeConnection {
   acceptIdentity(): void
   /** Why the connection failed. */
   failure(): NativeFailure | null
+  /** The address that was reached, once TCP is up. */
+  peerIp(): string | null
   /** Where the connection leads, once it is up. */
   info(): NativeInfo | null
 }
@@ -168,10 +178,10 @@ export interface TlsContextSettings {
 
 /** What a write came to. */
 export declare const enum WriteResult {
-  /** Accepted: it is on its way. */
-  Accepted = 0,
   /** Not yet: an event tells when to ask again. */
-  NotYet = 1,
+  NotYet = 0,
+  /** Accepted: it is on its way. */
+  Accepted = -1,
   /** The connection failed. */
-  Failed = 2,
+  Failed = -2,
 }

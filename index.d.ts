@@ -53,8 +53,8 @@ export class Socket {
 
   /**
    * What is sent to the peer. `write()` copies its {@link SocketChunk}, so the caller may change or reuse it at once.
-   * It resolves when the bytes are queued within the high water mark, and rejects with a {@link SocketError} when the
-   * connection failed or is lost (`'ECONNRESET'`, `'EPIPE'`). A chunk of another type rejects that write alone with a
+   * It resolves once the connection is up and no more than 256 KiB up to the last of its bytes wait to be sent, and
+   * rejects with a {@link SocketError} when the connection failed or is lost (`'ECONNRESET'`, `'EPIPE'`). A chunk of another type rejects that write alone with a
    * TypeError: the stream goes on working.
    *
    * - `desiredSize` and `ready` count bytes against {@link SocketOptions.highWaterMark}.
@@ -106,10 +106,10 @@ export class Socket {
    *
    * Without a reason, or with `undefined`: queued writes are sent, also those made before the connection is up, then
    * close_notify over TLS and FIN. Resolves when that is done. After 2 seconds without progress it gives up: the writes
-   * that remain and this promise reject (`'ERR_SOCKET_CLOSE_TIMEOUT'`), and `closed` resolves. While connecting with
-   * nothing queued it gives up at once, and `opened` rejects (`'ERR_SOCKET_CLOSED_BEFORE_OPEN'`). A pending read ends;
-   * later reads say done, later writes reject. If queued bytes cannot be sent, rejects with that {@link SocketError},
-   * marked as handled.
+   * that wait reject (`'ERR_SOCKET_CLOSE_TIMEOUT'`), and `closed` resolves. While connecting with nothing queued it gives
+   * up at once, and `opened` rejects (`'ERR_SOCKET_CLOSED_BEFORE_OPEN'`). A pending read ends; later reads say done,
+   * later writes reject. Where bytes of a write that had resolved may be lost and neither a read nor a write has told of
+   * it, this promise rejects with that {@link SocketError}, marked as handled.
    *
    * With a reason: drops the connection at once in every state. Both streams, and `opened` and `closed` while they are
    * pending, get the reason as it is.
@@ -268,10 +268,12 @@ export interface TlsOptions {
 
   /**
    * Replaces the check of the name: called once the chain is verified and before `opened` resolves, with the
-   * certificate as Node's `tls` shapes it. An Error returned or thrown fails the connection. Source: `tls.connect` of
-   * Node.
+   * certificate as Node's `tls` shapes it. An Error returned or thrown fails the connection. It may be asynchronous.
+   * Source: `tls.connect` of Node.
    */
-  checkServerIdentity?: ((hostname: string, certificate: PeerCertificate) => Error | undefined) | undefined;
+  checkServerIdentity?:
+    | ((hostname: string, certificate: PeerCertificate) => Error | undefined | Promise<Error | undefined>)
+    | undefined;
 
   /** The lowest version accepted. Default `'TLSv1.2'`, which older ones mean too. Source: `tls.connect` of Node. */
   minVersion?: TlsVersion | undefined;

@@ -15,7 +15,7 @@ function refuses(address, code, message = /./) {
   assert.throws(() => parse(address), { name: 'TypeError', constructor: TypeError, code, message });
 }
 
-describe('text', () => {
+describe('[B7] text', () => {
   const accepted = [
     ['127.0.0.1:5432', '127.0.0.1', 5432],
     ['localhost:80', 'localhost', 80],
@@ -84,7 +84,7 @@ describe('text', () => {
   });
 });
 
-describe('record', () => {
+describe('[B7] record', () => {
   const accepted = [
     [{ hostname: '127.0.0.1', port: 5432 }, '127.0.0.1', 5432, '127.0.0.1:5432'],
     [{ hostname: 'Host.Test', port: '5432' }, 'Host.Test', 5432, 'Host.Test:5432'],

@@ -70,6 +70,7 @@ const inEveryState = `
 
 /** Runs workers with that code and ends each at its own moment; the main thread loads the addon or does not. */
 const terminating = `
+  import { text } from 'node:stream/consumers';
   import { setImmediate as turn } from 'node:timers/promises';
   import { Worker } from 'node:worker_threads';
   import { openDescriptors, until } from './__test__/support/process.mjs';
@@ -129,8 +130,7 @@ describe('terminated workers', { timeout: 240_000, ...linuxOnly }, () => {
       const seed = Math.floor(Math.random() * 2 ** 32);
       t.diagnostic(`seed ${seed}`);
       const input = JSON.stringify({ code: inEveryState, to, seed, count: 32, inMain });
-      const code = `import { text } from 'node:stream/consumers';${terminating}`;
-      const { code: exit, signal, stdout, stderr } = await runNode(inline(code), { input, timeout: 110_000 });
+      const { code: exit, signal, stdout, stderr } = await runNode(inline(terminating), { input, timeout: 110_000 });
       const expected = inMain ? 'still works\ndone\n' : 'done\n';
       assert.deepEqual({ exit, signal, stdout, stderr }, { exit: 0, signal: null, stdout: expected, stderr: '' });
     });

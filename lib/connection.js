@@ -5,13 +5,10 @@
 const { isIP } = require('node:net');
 
 const doorbell = require('./doorbell.js');
+const { withResolvers } = require('./deferred.js');
 const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
 const { invalidAddress, lookUp } = require('./lookup.js');
 const { EventFlag, WriteResult } = require('./native.js');
-
-/** What `native.write()` returns where it is no position. */
-const ACCEPTED = -1;
-const FAILED = -2;
 
 /** The events that may let a waiting write go. */
 const WRITES = EventFlag.Opened | EventFlag.Writable;
@@ -32,8 +29,10 @@ class Connection {
   #current;
   /** `{ name, check }` where the application checks the server's identity itself. */
   #identity;
-  /** Writes that wait for room, in order: `{ position, resolve, reject }`. */
+  /** Writes that wait for room, in order: `{ position, settled, resolve, reject }`. */
   #writes = [];
+  /** Where the plaintext ends; the writes up to there are those of the first socket. */
+  #upgradeAt = -1;
   /** Whether the socket in charge was told that it is open: no write of its settles before. */
   #takesWrites = false;
   /** `{ reason }` once the connection failed or was dropped. */
@@ -100,24 +99,30 @@ class Connection {
     if (!this.#takesWrites || this.#writes.length > 0) return this.#native.stage(bytes);
     const position = this.#native.write(bytes);
     // A failure that was met quietly is told to the first who writes.
-    if (position === FAILED) this.#fail();
-    return position === ACCEPTED ? null : position;
+    if (position === WriteResult.Failed) this.#fail();
+    return position === WriteResult.Accepted ? null : position;
   }
 
-  /** Settles with the write that ends at `position`. */
-  accepted(position) {
-    if (this.#end) return Promise.reject(this.#end.reason);
-    return new Promise((resolve, reject) => this.#writes.push({ position, resolve, reject }));
+  /** Settles with the write that ends at `position`; `settled` is called just before. */
+  accepted(position, settled) {
+    const write = { position, settled, ...withResolvers() };
+    this.#writes.push(write);
+    if (this.#end) this.#rejectWrites(this.#end.reason);
+    return write.promise;
   }
 
-  /** Drops every write that was not accepted. */
+  /** Drops every write that was not accepted, but for those that an upgrade has to wait for. */
   discardUnaccepted(reason) {
     this.#native.discardUnaccepted();
-    this.#rejectWrites(reason);
+    const kept = this.#writes.filter(({ position }) => position <= this.#upgradeAt);
+    this.#rejectWrites(reason, kept.length);
   }
 
-  #rejectWrites(reason) {
-    for (const { reject } of this.#writes.splice(0)) reject(reason);
+  #rejectWrites(reason, from = 0) {
+    for (const { settled, reject } of this.#writes.splice(from)) {
+      settled();
+      reject(reason);
+    }
   }
 
   end() {
@@ -157,24 +162,23 @@ class Connection {
     this.#current = lifecycle;
     this.#takesWrites = false;
     this.#identity = identityOf(settings);
-    this.#native.upgrade(context, settings.serverName, this.#identity !== null);
+    this.#upgradeAt = this.#native.upgrade(context, settings.serverName, this.#identity !== null);
   }
 
   close(timeout) {
     if (!this.#native.close(timeout)) this.#fail();
   }
 
-  /** Releases the descriptor at once, with all that was received; writes that wait reject with `reason`. */
-  drop(reason) {
+  /**
+   * Releases the descriptor at once, with all that was received; writes that wait reject with `reason`. If it is the upgraded
+   * socket that gives it up, one whose plaintext may still be on its way must not wait for ever.
+   */
+  drop(by, reason) {
     this.#end ??= { reason };
     this.#native.stopReading();
     this.#native.dropNow();
     this.#rejectWrites(reason);
-  }
-
-  /** The upgraded socket was given up: one whose plaintext may still be on its way must not wait for ever. */
-  tellPlaintextSide(upgraded, reason) {
-    if (upgraded !== this.#first) this.#first.connectionFailed(reason, false);
+    if (by !== this.#first) this.#first.connectionFailed(reason, false);
   }
 
   /** Gives up whichever socket the connection belongs to by now. */
@@ -214,16 +218,22 @@ class Connection {
     lifecycle.connectionOpened();
   }
 
+  /** Lets the writes go that are done; whether there were any. */
   #settleWrites() {
-    let settled = false;
-    while (this.#writes.length > 0) {
-      const [{ position, resolve }] = this.#writes;
-      if (this.#native.accept(position) !== WriteResult.Accepted) break;
-      this.#writes.shift();
-      resolve();
-      settled = true;
+    let result = WriteResult.Accepted;
+    let done = 0;
+    while (done < this.#writes.length) {
+      result = this.#native.accept(this.#writes[done].position);
+      if (result !== WriteResult.Accepted) break;
+      done++;
     }
-    return settled;
+    for (const { settled, resolve } of this.#writes.splice(0, done)) {
+      settled();
+      resolve();
+    }
+    // A failure that was met quietly is told to the first who writes.
+    if (result === WriteResult.Failed) this.#fail();
+    return done > 0;
   }
 
   async #checkIdentity() {
@@ -253,9 +263,9 @@ class Connection {
   #tellFailure(error, lost) {
     if (this.#end) return;
     this.#end = { reason: error };
-    this.#rejectWrites(error);
     if (this.#first !== this.#current) this.#first.connectionFailed(error, lost);
     this.#current.connectionFailed(error, lost);
+    this.#rejectWrites(error);
   }
 }
 

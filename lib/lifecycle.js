@@ -10,7 +10,7 @@
 // Within `open` each direction ends by itself: the input by the peer's end or by cancel(), the output by our end or by
 // abort(). With both over the socket is closed.
 
-const { Deferred } = require('./deferred.js');
+const { handledWithResolvers } = require('./deferred.js');
 const diagnostics = require('./diagnostics.js');
 const { badState, closedBeforeOpen, injected } = require('./errors.js');
 const { Sink } = require('./writable.js');
@@ -32,10 +32,10 @@ class Lifecycle {
   #input = 'open';
   /** `open`, `ending`, `ended` by us or `aborted` by the writer. */
   #output = 'open';
-  #opened = new Deferred();
-  #closed = new Deferred();
+  #opened = handledWithResolvers();
+  #closed = handledWithResolvers();
   /** Settles with the end of the output. */
-  #finished = new Deferred();
+  #finished = handledWithResolvers();
   /** `{ reason, lost }` of a socket that failed: the reason of all that rejects, and whether bytes may be lost. */
   #failure = null;
   /** Whether the connection ever was up. */
@@ -122,8 +122,7 @@ class Lifecycle {
   /** Gives everything up at once; whatever is pending rejects with `reason`. */
   abort(reason) {
     if (!this.#isLive) return;
-    this.#connection.drop(reason);
-    this.#connection.tellPlaintextSide(this, reason);
+    this.#connection.drop(this, reason);
     this.#fail(reason, { closedRejects: true, lost: false });
     this.#failSource();
   }
@@ -137,6 +136,9 @@ class Lifecycle {
     if (this.state === 'closed') throw badState('startTls() was called on a closed socket');
     if (this.state === 'closing') return next.failBeforeOpen(badState('startTls() was called on a closing socket'));
     if (this.state === 'failed') return next.failBeforeOpen(this.#failure.reason);
+    if (this.#output === 'ending' || this.#output === 'ended' || this.#sink?.closing) {
+      return next.failBeforeOpen(badState('startTls() was called after the writable was closed'));
+    }
     const tls = this.#prepare(prepareTls);
     if (this.#source?.stream.locked || this.#sink?.stream.locked) {
       return next.failBeforeOpen(badState('startTls() was called while a reader or writer held its lock'));
@@ -148,8 +150,7 @@ class Lifecycle {
     next.attach(this.#connection, this.#onOver);
     if (!hasUnread) return this.#connection.upgrade(next, tls);
     const error = injected(this.#connection.reached);
-    this.#connection.drop(error);
-    this.connectionFailed(error, false);
+    this.#connection.drop(next, error);
     next.failBeforeOpen(error);
   }
 
@@ -268,10 +269,9 @@ class Lifecycle {
   #settleIfOver() {
     if (!this.#isLive || this.#input === 'open') return;
     if (this.#output !== 'ended' && this.#output !== 'aborted') return;
-    if (this.#output === 'aborted') this.#connection.drop(badState('the socket is closed'));
+    if (this.#output === 'aborted') this.#connection.drop(this, badState('the socket is closed'));
     this.state = 'closed';
-    // Without effect on one that was.
-    this.#opened.reject(closedBeforeOpen(this.#settings.target));
+    if (!this.#wasOpened) this.#opened.reject(closedBeforeOpen(this.#settings.target));
     this.#resolveClosed();
     this.#finished.resolve();
     this.#onOver();

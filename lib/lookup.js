@@ -16,12 +16,14 @@ function lookUp(lookup, host, done) {
     setImmediate(done, error, addresses);
   };
   try {
-    lookup(host, { all: true, family: 0, hints: 0, verbatim: true }, (error, answer) => {
+    const returned = lookup(host, { all: true, family: 0, hints: 0, verbatim: true }, (error, answer) => {
       if (error) return once(error);
       const addresses = Array.isArray(answer) ? answer.map((entry) => entry?.address ?? entry) : [answer];
       const bad = addresses.findIndex((address) => typeof address !== 'string' || isIP(address) === 0);
       return bad < 0 ? once(null, addresses) : once(invalidAddress(addresses[bad]));
     });
+    // An async function that fails would be heard by nobody.
+    if (typeof returned?.then === 'function') returned.then(undefined, once);
   } catch (error) {
     once(error);
   }

@@ -65,14 +65,12 @@ class Source {
   }
 
   #handOver(available) {
-    const request = this.#controller.byobRequest;
-    if (request) {
-      request.respond(this.#connection.take(request.view));
-      return;
-    }
+    // `enqueue()` for a reader with a buffer of its own too: `byobRequest` may be left over from one that has gone, and an
+    // answer to it would wait for a reader of its kind. No more than fits its buffer: the rest stays where it is.
+    const wanted = this.#controller.byobRequest?.view.byteLength ?? CHUNK;
     // Memory of its own, exactly as large: a byte stream hands the whole buffer on. Not zeroed, since all of it is
     // overwritten.
-    const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(available, CHUNK)).buffer);
+    const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(available, wanted, CHUNK)).buffer);
     this.#connection.take(chunk);
     this.#controller.enqueue(chunk);
   }

@@ -7,7 +7,7 @@
 // through it, by `pipeTo` or a stock writer, do the same in `Sink.write()`.
 
 const { byteLength, toBytes } = require('./bytes.js');
-const { Deferred } = require('./deferred.js');
+const { handledWithResolvers } = require('./deferred.js');
 const { writableClosed } = require('./errors.js');
 
 const ignore = () => {};
@@ -132,14 +132,13 @@ class Sink {
     return position === null ? Promise.resolve() : this.#sendLater(bytes.byteLength, position);
   }
 
-  async #sendLater(size, position) {
+  #sendLater(size, position) {
     this.#queued += size;
-    try {
-      await this.#connection.accepted(position);
-    } finally {
+    // That very promise: one more around it would settle later, and a write that comes after it would overtake it.
+    return this.#connection.accepted(position, () => {
       this.#queued -= size;
       if (this.#hasRoom) this.#endPressure();
-    }
+    });
   }
 
   get desiredSize() {
@@ -153,7 +152,7 @@ class Sink {
   /** A promise for room, or null if there is some. */
   get room() {
     if (this.#hasRoom || this.closing || this.broken) return null;
-    this.#pressure ??= new Deferred();
+    this.#pressure ??= handledWithResolvers();
     return this.#pressure.promise;
   }
 
@@ -182,18 +181,14 @@ class Sink {
     this.#controller = controller;
   }
 
-  async write(chunk) {
+  write(chunk) {
     const position = this.#connection.write(toBytes(chunk));
-    if (position === null) return;
+    if (position === null) return undefined;
     const { signal } = this.#controller;
     // An abort settles the write at once, however long the peer makes it wait.
     const aborted = () => this.#connection.discardUnaccepted(signal.reason);
     signal.addEventListener('abort', aborted);
-    try {
-      await this.#connection.accepted(position);
-    } finally {
-      signal.removeEventListener('abort', aborted);
-    }
+    return this.#connection.accepted(position, () => signal.removeEventListener('abort', aborted));
   }
 
   close() {

@@ -50,15 +50,28 @@ pub enum EventFlag {
     Secured = 256,
 }
 
+// The names in JavaScript and the bits of the core are written down twice, since napi takes only literals.
+const _: () = assert!(
+    EventFlag::Opened as u32 == flag::OPENED
+        && EventFlag::Failed as u32 == flag::FAILED
+        && EventFlag::Writable as u32 == flag::WRITABLE
+        && EventFlag::Readable as u32 == flag::READABLE
+        && EventFlag::Finished as u32 == flag::FINISHED
+        && EventFlag::Upgrading as u32 == flag::UPGRADING
+        && EventFlag::Released as u32 == flag::RELEASED
+        && EventFlag::Identity as u32 == flag::IDENTITY
+        && EventFlag::Secured as u32 == flag::SECURED
+);
+
 /// What a write came to.
 #[napi]
 pub enum WriteResult {
-    /// Accepted: it is on its way.
-    Accepted,
     /// Not yet: an event tells when to ask again.
-    NotYet,
+    NotYet = 0,
+    /// Accepted: it is on its way.
+    Accepted = -1,
     /// The connection failed.
-    Failed,
+    Failed = -2,
 }
 
 /// What a read came to, where it is no count of bytes.
@@ -278,13 +291,13 @@ impl NativeConnection {
         self.connection.stage(data) as f64
     }
 
-    /// Copies the bytes of a write and asks for it at once: -1 if it is accepted, -2 if the connection has failed, else the
+    /// Copies the bytes of a write and asks for it at once. Returns a `WriteResult`, but for one that has to wait the
     /// position after its last byte.
     #[napi]
     pub fn write(&self, data: &[u8]) -> f64 {
         match self.connection.write(data) {
-            (_, Accept::Yes) => -1.0,
-            (_, Accept::Failed) => -2.0,
+            (_, Accept::Yes) => WriteResult::Accepted as i32 as f64,
+            (_, Accept::Failed) => WriteResult::Failed as i32 as f64,
             (position, Accept::NotYet) => position as f64,
         }
     }
@@ -299,12 +312,6 @@ impl NativeConnection {
         }
     }
 
-    /// Bytes staged and not yet sent.
-    #[napi]
-    pub fn unsent(&self) -> f64 {
-        self.connection.unsent() as f64
-    }
-
     /// Drops writes that were not accepted.
     #[napi]
     pub fn discard_unaccepted(&self) {
@@ -317,12 +324,12 @@ impl NativeConnection {
         self.connection.end()
     }
 
-    /// Upgrades to TLS after what is staged.
+    /// Upgrades to TLS after what is staged; returns the position where the plaintext ends.
     #[napi]
-    pub fn upgrade(&self, context: ClassInstance<TlsContext>, server_name: String, ask_identity: bool) -> Result<()> {
-        self.connection
-            .upgrade(tls_request(&context, server_name, ask_identity)?);
-        Ok(())
+    pub fn upgrade(&self, context: ClassInstance<TlsContext>, server_name: String, ask_identity: bool) -> Result<f64> {
+        Ok(self
+            .connection
+            .upgrade(tls_request(&context, server_name, ask_identity)?) as f64)
     }
 
     /// What a read would find: a number of bytes, or a `ReadResult`.

@@ -4,6 +4,7 @@
 //! changes the state and raises events. Neither waits for the other.
 
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -178,7 +179,7 @@ impl Connection {
 
     /// Copies the bytes of a write; returns the position after its last, to be given to [`Self::accept`].
     pub fn stage(&self, data: &[u8]) -> u64 {
-        let mut state = self.lock();
+        let mut state = self.change();
         let position = state.queue.stage(data);
         state.wake_driver();
         position
@@ -192,7 +193,7 @@ impl Connection {
     /// [`Self::stage`] and [`Self::accept`] in one step. The answer does not depend on how fast the driver is: a failure
     /// that this very write brings to light is told to the next one.
     pub fn write(&self, data: &[u8]) -> (u64, Accept) {
-        let mut state = self.lock();
+        let mut state = self.change();
         let position = state.queue.stage(data);
         let accept = state.accept(position);
         state.wake_driver();
@@ -204,6 +205,11 @@ impl Connection {
         self.lock().queue.unsent()
     }
 
+    /// Bytes sent since the beginning.
+    pub fn sent_in_all(&self) -> u64 {
+        self.lock().queue.sent_in_all()
+    }
+
     /// Drops the bytes of writes that were not accepted yet: their writer gave them up.
     pub fn discard_unaccepted(&self) {
         self.lock().queue.discard_unaccepted();
@@ -213,17 +219,17 @@ impl Connection {
     ///
     /// False if the connection has failed while nobody used it: nothing follows then.
     pub fn end(&self) -> bool {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.queue.end();
         state.wake_unless_failed()
     }
 
     /// Upgrades to TLS once everything staged is sent. What is staged later goes through TLS.
     ///
-    /// A read that waits is disarmed without taking a byte.
-    pub fn upgrade(&self, request: TlsRequest) {
-        let mut state = self.lock();
-        state.queue.upgrade(request);
+    /// A read that waits is disarmed without taking a byte. Returns the position where the plaintext ends.
+    pub fn upgrade(&self, request: TlsRequest) -> u64 {
+        let mut state = self.change();
+        let position = state.queue.upgrade(request);
         state.upgrading = true;
         state.injected = !state.inbox.is_empty();
         state.inbox.clear();
@@ -234,12 +240,13 @@ impl Connection {
             state.reading = Reading::NotAsked;
         }
         state.wake_driver();
+        position
     }
 
     /// What a read would find now. If nothing, it is remembered that a read waits, in the same step: what comes a moment
     /// later is told by [`flag::READABLE`].
     pub fn poll_read(&self) -> Read {
-        let mut state = self.lock();
+        let mut state = self.change();
         if !state.inbox.is_empty() {
             return Read::Bytes(state.inbox.len());
         }
@@ -269,7 +276,7 @@ impl Connection {
 
     /// Moves received bytes into `target`, as many as fit or are there.
     pub fn take(&self, target: &mut [u8]) -> usize {
-        let mut state = self.lock();
+        let mut state = self.change();
         let was_full = state.inbox.is_full();
         let count = state.inbox.read(target);
         if was_full && !state.inbox.is_full() {
@@ -280,7 +287,7 @@ impl Connection {
 
     /// The reader wants no more; what the peer sends is left where it is.
     pub fn stop_reading(&self) {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.inbox.clear();
         if state.reading != Reading::Ended {
             state.reading = Reading::Stopped;
@@ -293,7 +300,7 @@ impl Connection {
     ///
     /// False if the connection has failed while nobody used it: nothing follows then.
     pub fn close(&self, timeout: Duration) -> bool {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.closing = Some(Closing { timeout });
         state.queue.end();
         state.inbox.clear();
@@ -305,21 +312,21 @@ impl Connection {
 
     /// Releases the descriptor at once.
     pub fn drop_now(&self) {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.dropped = true;
         state.wake_driver();
     }
 
     /// Answers [`Target::Given`](crate::connect::Target::Given): the addresses to try.
     pub fn resolved(&self, addresses: Vec<SocketAddr>) {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.addresses = Some(addresses);
         state.wake_driver();
     }
 
     /// Answers [`flag::IDENTITY`]: the server is the right one. (The other answer is [`Self::drop_now`].)
     pub fn accept_identity(&self) {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.identity_accepted = true;
         state.wake_driver();
     }
@@ -340,6 +347,13 @@ impl Connection {
         let mut state = self.lock();
         state.in_event_queue = false;
         std::mem::take(&mut state.events)
+    }
+
+    fn change(&self) -> Change<'_> {
+        Change {
+            state: self.lock(),
+            driver: WakeOnDrop(None),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -512,8 +526,8 @@ impl Connection {
         let mut state = self.lock();
         state.read_waits = false;
         // What the kernel took before it reported the failure of a send may be lost as well.
-        let sending = matches!(failure, Failure::Io { step: Step::Write, .. });
-        state.lost = state.queue.accepted_unsent() > 0 || (sending && state.queue.accepted() > 0);
+        let sending = matches!(failure, Failure::Io { step: Step::Write, .. }) && state.queue.accepted() > 0;
+        state.lost = sending || state.queue.accepted_unsent() > 0;
         state.failure.get_or_insert(failure);
         state.queue.clear();
         self.raise(state, flag::FAILED | flag::READABLE);
@@ -564,27 +578,61 @@ impl State {
         }
     }
 
-    /// Wakes the driver, if it has not gone home after a failure that was met quietly. Then bytes that had left may not
-    /// have arrived.
-    fn wake_unless_failed(&mut self) -> bool {
-        if self.failure.is_none() {
-            self.wake_driver();
-            return true;
-        }
-        self.lost |= self.queue.accepted() > 0;
-        false
-    }
-
     fn register(&mut self, cx: &Context<'_>) {
         match &self.driver {
             Some(waker) if waker.will_wake(cx.waker()) => {}
             _ => self.driver = Some(cx.waker().clone()),
         }
     }
+}
 
+/// A change of the handle's. The driver is woken when the lock is released and no sooner: awake on another core at once, it
+/// would only run into the lock.
+struct Change<'a> {
+    // In this order: fields are dropped from the first to the last.
+    state: MutexGuard<'a, State>,
+    driver: WakeOnDrop,
+}
+
+impl Change<'_> {
     fn wake_driver(&mut self) {
         // The driver registers anew each time it looks: taking the waker makes further calls free until then.
-        if let Some(waker) = self.driver.take() {
+        if let Some(waker) = self.state.driver.take() {
+            self.driver.0 = Some(waker);
+        }
+    }
+
+    /// Wakes the driver, if it has not gone home after a failure that was met quietly. Then bytes that had left may not
+    /// have arrived.
+    fn wake_unless_failed(&mut self) -> bool {
+        if self.state.failure.is_none() {
+            self.wake_driver();
+            return true;
+        }
+        self.state.lost |= self.state.queue.accepted() > 0;
+        false
+    }
+}
+
+impl Deref for Change<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Change<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+struct WakeOnDrop(Option<Waker>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
             waker.wake();
         }
     }

@@ -21,12 +21,16 @@ use crate::runtime::Threads;
 use crate::tls;
 use crate::transport::Transport;
 
-/// After our end of the stream, the peer's bytes are read into the void for so long at most ...
+/// After our end of the stream the peer's bytes are read into the void, for so long at most ...
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// ... and so many at most: closing a descriptor with unread bytes resets the connection, which can destroy what was
-/// sent just before. The session tickets of TLS 1.3 are such bytes.
-const DRAIN_BYTES: usize = 1024 * 1024;
+/// ... and so many at most: closing a descriptor with unread bytes resets the connection, which can destroy what was sent
+/// just before. The session tickets of TLS 1.3 are such bytes.
+const DRAIN_BYTES: u64 = 1024 * 1024;
+
+/// Before that counts, a peer that is still answering may take its time, as long as it answers no more than we sent and
+/// never pauses for longer than [`DRAIN_TIME`].
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// Drives `connection` to its end. `tls` is for a connection that is TLS from its first byte.
 pub async fn run(threads: Threads, connection: Arc<Connection>, target: Target, tls: Option<TlsRequest>) {
@@ -176,25 +180,41 @@ async fn unless_given_up<T>(connection: &Connection, work: impl Future<Output = 
 
 /// Reads what the peer still sends, into the void, until it ends its side.
 async fn drain(connection: &Connection, stream: TcpStream) -> Outcome<()> {
-    let mut left = DRAIN_BYTES;
-    let mut scratch = [0; 16 * 1024];
     let until_end = async {
-        while left > 0 {
-            if stream.readable().await.is_err() {
-                break;
-            }
-            match stream.try_read(&mut scratch) {
-                Ok(0) => break,
-                Ok(count) => left = left.saturating_sub(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => break,
-            }
+        let answer = into_the_void(&stream, connection.sent_in_all());
+        if timeout(ANSWER_TIME, answer).await == Ok(End::Limit) {
+            let _ = timeout(DRAIN_TIME, into_the_void(&stream, DRAIN_BYTES)).await;
         }
     };
     tokio::select! {
-        _ = timeout(DRAIN_TIME, until_end) => {}
+        () = until_end => {}
         () = poll_fn(|cx| connection.poll_dropped(cx)) => {}
     }
     // Whatever came, everything we had to send was sent before.
     Ok(())
+}
+
+/// Why reading into the void came to its end.
+#[derive(PartialEq, Eq)]
+enum End {
+    /// So many bytes were read.
+    Limit,
+    /// The peer ended its side, failed or paused.
+    Peer,
+}
+
+async fn into_the_void(stream: &TcpStream, limit: u64) -> End {
+    let mut left = limit;
+    let mut scratch = vec![0; 16 * 1024];
+    while left > 0 {
+        if !matches!(timeout(DRAIN_TIME, stream.readable()).await, Ok(Ok(()))) {
+            return End::Peer;
+        }
+        match stream.try_read(&mut scratch) {
+            Ok(count @ 1..) => left = left.saturating_sub(count as u64),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(0) | Err(_) => return End::Peer,
+        }
+    }
+    End::Limit
 }

@@ -54,6 +54,8 @@ pub struct Pump<'a> {
     output_ended: bool,
     /// Bytes received of which no reader was told.
     untold: usize,
+    /// Nothing more can come that would have to be thrown away.
+    discarding_over: bool,
     /// Runs out when a graceful close makes no progress.
     patience: Option<Pin<Box<Sleep>>>,
 }
@@ -68,6 +70,7 @@ impl<'a> Pump<'a> {
             flushed: true,
             output_ended: false,
             untold: 0,
+            discarding_over: false,
             patience: None,
         }
     }
@@ -107,12 +110,13 @@ impl<'a> Pump<'a> {
                     Poll::Ready(Err(failure)) => return Poll::Ready(Turn::FailedQuietly(failure)),
                     received => received.is_ready(),
                 };
+            let discarded = work.closing.is_some() && work.input == Input::Stopped && self.poll_discard(cx).is_ready();
             if let Some(closing) = work.closing
                 && self.poll_patience(cx, closing, sent).is_ready()
             {
                 return Poll::Ready(Turn::Failed(Failure::CloseTimeout));
             }
-            if !sent && !received {
+            if !sent && !received && !discarded {
                 return Poll::Pending;
             }
         }
@@ -150,19 +154,10 @@ impl<'a> Pump<'a> {
 
     /// Ready when something was received or the peer's end was seen.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        let count = SCRATCH.with_borrow_mut(|scratch| {
-            let count = ready!(self.transport.poll_read(cx, scratch))?;
-            self.connection.received(&scratch[..count]);
-            Poll::Ready(io::Result::Ok(count))
-        });
-        match ready!(count) {
+        match ready!(self.poll_take(cx)) {
             Ok(0) => self.connection.input_ended(),
-            Ok(count) => {
-                self.untold += count;
-                if self.untold >= RECEIVE {
-                    self.tell_reader();
-                }
-            }
+            Ok(_) if self.untold >= RECEIVE => self.tell_reader(),
+            Ok(_) => {}
             // Once we have said goodbye ourselves, a peer that just hangs up cuts nothing short.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
                 self.connection.input_ended();
@@ -173,6 +168,34 @@ impl<'a> Pump<'a> {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Moves what comes in to the connection; 0 is the end.
+    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let count = ready!(self.transport.poll_read(cx, scratch))?;
+            self.connection.received(&scratch[..count]);
+            self.untold += count;
+            Poll::Ready(Ok(count))
+        })
+    }
+
+    /// Ready when bytes came in that nobody wants. Not to take them while a graceful close sends would stop a peer that
+    /// answers as it reads, and with it ourselves.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.discarding_over {
+            return Poll::Pending;
+        }
+        match ready!(SCRATCH.with_borrow_mut(|scratch| self.transport.poll_read(cx, scratch))) {
+            Ok(1..) => {}
+            Ok(0) => {
+                self.discarding_over = true;
+                self.connection.input_ended();
+            }
+            // Sending will meet it as well.
+            Err(_) => self.discarding_over = true,
+        }
+        Poll::Ready(())
     }
 
     /// What came before a failure is delivered before it.
@@ -199,10 +222,17 @@ impl<'a> Pump<'a> {
     /// says so in an alert, closes, and our next write meets a closed connection.
     fn why_sending_failed(&mut self, cx: &mut Context<'_>, error: &io::Error) -> Failure {
         while self.connection.takes_more() {
-            match self.poll_receive(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(failure @ Failure::Tls(_))) => return failure,
-                Poll::Ready(Err(_)) | Poll::Pending => break,
+            match self.poll_take(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Err(error)) => {
+                    self.receive_decrypted();
+                    match Failure::from_io(Step::Read, &error).at(Step::Read) {
+                        failure @ Failure::Tls(_) => return failure,
+                        _ => break,
+                    }
+                }
+                // The kernel tells of a reset once, and it told our write: what it calls an end now is none.
+                Poll::Ready(Ok(0)) | Poll::Pending => break,
             }
         }
         Failure::from_io(Step::Write, error).at(Step::Write)

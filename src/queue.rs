@@ -91,12 +91,13 @@ impl<U> SendQueue<U> {
         self.staged
     }
 
-    /// Puts the upgrade behind what is queued.
-    pub fn upgrade(&mut self, upgrade: U) {
+    /// Puts the upgrade behind what is queued; returns the position where it stands.
+    pub fn upgrade(&mut self, upgrade: U) -> u64 {
         self.seal();
         self.upgrade_at = Some(self.staged);
         self.open_to = self.open_to.and(self.upgrade_at);
         self.items.push_back(Item::Upgrade(upgrade));
+        self.staged
     }
 
     /// Puts the end behind what is queued.
@@ -131,11 +132,15 @@ impl<U> SendQueue<U> {
         }
     }
 
-    /// Drops the bytes of writes that were not accepted; those of accepted ones stay.
+    /// Drops the bytes of writes that were not accepted, and the end; those of accepted ones stay, and so does all that
+    /// stands before an upgrade.
     pub fn discard_unaccepted(&mut self) {
         self.seal();
-        self.awaited = None;
-        let mut excess = self.staged - self.accepted.max(self.sent);
+        let kept = self.accepted.max(self.sent).max(self.upgrade_at.unwrap_or(0));
+        if self.awaited.is_some_and(|position| position > kept) {
+            self.awaited = None;
+        }
+        let mut excess = self.staged - kept;
         self.staged -= excess;
         while excess > 0 {
             match self.items.pop_back() {
@@ -179,6 +184,11 @@ impl<U> SendQueue<U> {
     /// Those of them that are not sent.
     pub fn accepted_unsent(&self) -> u64 {
         self.accepted.saturating_sub(self.sent)
+    }
+
+    /// Bytes sent since the beginning.
+    pub fn sent_in_all(&self) -> u64 {
+        self.sent
     }
 
     /// Bytes staged and not yet sent.
@@ -380,6 +390,21 @@ mod tests {
         queue.stage(&[0; MERGE_BELOW]);
         queue.discard_unaccepted();
         assert_eq!(drain(&mut queue), b"kept");
+    }
+
+    #[test]
+    fn discarding_behind_an_upgrade_leaves_it_and_the_plaintext_before_it() {
+        let mut queue = SendQueue::default();
+        queue.stage(b"plain");
+        queue.upgrade("tls");
+        queue.stage(b"secret");
+        queue.end();
+        queue.discard_unaccepted();
+        let mut buffers = Vec::new();
+        assert_eq!(queue.next(&mut buffers), Next::Bytes);
+        queue.sent(5);
+        assert_eq!(queue.take_upgrade(), Some("tls"));
+        assert_eq!(queue.next(&mut buffers), Next::Nothing);
     }
 
     #[test]

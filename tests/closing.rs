@@ -10,10 +10,7 @@ use winter_sockets::connection::Accept;
 use winter_sockets::error::{Failure, Step};
 use winter_sockets::events::flag;
 
-use common::{Client, PATIENCE, within};
-
-/// More than any kernel takes from us for a peer that does not read.
-const TOO_MUCH: usize = 64 * 1024 * 1024;
+use common::{Client, PATIENCE, TOO_MUCH, within};
 
 /// As long as the peer's bytes are read into the void after a close.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
@@ -71,11 +68,16 @@ async fn a_peer_that_sends_without_end_is_left_sooner() {
     let (mut client, mut peer) = Client::opened().await;
     client.close(PATIENCE);
     client.told(flag::FINISHED).await;
-    let finished = Instant::now();
-    let flood = tokio::spawn(async move { while peer.0.write_all(&[0; 64 * 1024]).await.is_ok() {} });
+    let mut sent = 0;
+    within("the peer's write to fail", async {
+        while let Ok(count) = peer.0.write(&[0; 64 * 1024]).await {
+            sent += count;
+        }
+    })
+    .await;
     client.told(flag::RELEASED).await;
-    assert!(finished.elapsed() < DRAIN_TIME);
-    within("the peer's write to fail", flood).await.unwrap();
+    // Counted, since how long that takes is the machine's affair: in the whole drain time many times as much is sent.
+    assert!(sent < 64 * 1024 * 1024, "{sent} bytes were taken");
 }
 
 #[tokio::test]
@@ -124,7 +126,7 @@ async fn accepted_bytes_that_a_close_gives_up_are_told_to_be_lost() {
 async fn a_close_waits_as_long_as_there_is_progress() {
     let (mut client, mut peer) = Client::opened().await;
     client.stage(&vec![0; TOO_MUCH]);
-    let timeout = Duration::from_millis(400);
+    let timeout = Duration::from_millis(500);
     client.close(timeout);
     let start = Instant::now();
     let mut received = 0;

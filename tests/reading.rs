@@ -80,7 +80,7 @@ fn no_byte_comes_in_untold_however_reader_and_driver_interleave() {
 #[tokio::test]
 async fn reading_ahead_stops_at_its_bound_and_goes_on_when_there_is_room() {
     let (mut client, mut peer) = Client::opened().await;
-    let sent: Vec<u8> = (0..CAPACITY + 2 * RECEIVE).map(|index| (index % 251) as u8).collect();
+    let sent: Vec<u8> = (0..CAPACITY + RECEIVE + 1).map(|index| (index % 251) as u8).collect();
     client.poll_read();
     peer.send(&sent).await;
     let ahead = |client: &Client| match client.poll_read() {

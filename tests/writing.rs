@@ -2,17 +2,13 @@
 
 mod common;
 
-use socket2::SockRef;
 use tokio::task::yield_now;
 use winter_sockets::connection::{Accept, Read};
 use winter_sockets::error::Step;
 use winter_sockets::events::flag;
 use winter_sockets::queue::BOUND;
 
-use common::{Client, Host, within};
-
-/// More than any kernel takes from us for a peer that does not read.
-const TOO_MUCH: usize = 64 * 1024 * 1024;
+use common::{Client, Host, TOO_MUCH, within};
 
 #[tokio::test]
 async fn a_write_is_accepted_at_once_while_few_bytes_wait() {
@@ -143,7 +139,6 @@ async fn a_reset_is_met_by_the_end() {
 #[tokio::test]
 async fn a_reset_under_writes_that_nobody_takes_tells_that_bytes_are_lost() {
     let (mut client, peer) = Client::opened().await;
-    SockRef::from(&peer.0).set_recv_buffer_size(4096).unwrap();
     within("a write too many", async {
         while client.write(&[0; 64 * 1024]).1 == Accept::Yes {
             yield_now().await;

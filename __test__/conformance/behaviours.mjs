@@ -31,9 +31,9 @@ export const names = Object.keys(behaviours);
 const AT_ONCE = 16;
 
 /** What each behaviour saw, by name; `url` is that of the servers. */
-export async function observeAll(connect, url, wanted = names) {
+export async function observeAll(connect, url) {
   const context = { connect, server: serverClient(url) };
-  const queue = [...wanted];
+  const queue = [...names];
   const seen = {};
   const work = async () => {
     for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
@@ -45,5 +45,5 @@ export async function observeAll(connect, url, wanted = names) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return Object.fromEntries(wanted.map((name) => [name, seen[name]]));
+  return Object.fromEntries(names.map((name) => [name, seen[name]]));
 }

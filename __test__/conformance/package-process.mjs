@@ -3,7 +3,6 @@
 import { connect } from '../../index.js';
 import { observeAll } from './behaviours.mjs';
 
-const { url, wanted } = JSON.parse(process.argv[2]);
-const seen = await observeAll(connect, url, wanted);
+const seen = await observeAll(connect, process.argv[2]);
 // The sockets that behaviours left open would keep the process alive.
 process.stdout.write(JSON.stringify(seen), () => process.exit());

@@ -20,18 +20,17 @@ const CONTROL = 3;
 export class NoReference extends Error {}
 
 /** What the behaviours see of the package. */
-export function observePackage(wanted) {
+export function observePackage() {
   return withServers(async ({ url, caFile }) => {
-    const job = JSON.stringify({ url, wanted });
     const env = { NODE_EXTRA_CA_CERTS: caFile };
-    const { code, signal, stdout, stderr } = await runNode([join(here, 'package-process.mjs'), job], { env });
+    const { code, signal, stdout, stderr } = await runNode([join(here, 'package-process.mjs'), url], { env });
     if (code !== 0) throw new Error(`the process that runs the package ended with ${signal ?? code}:\n${stderr}`);
     return JSON.parse(stdout);
   });
 }
 
 /** What the behaviours see of workerd; rejects with a NoReference where it does not start. */
-export function observeReference(wanted) {
+export function observeReference() {
   return withServers(async ({ url, folder }) => {
     // The configuration can only embed what lies beside it.
     await cp(here, folder, { recursive: true });
@@ -41,7 +40,7 @@ export function observeReference(wanted) {
     await writeFile(config, configuration(modules));
     const { port, stop } = await startReference(config);
     try {
-      const request = { method: 'POST', body: JSON.stringify({ url, wanted }) };
+      const request = { method: 'POST', body: url };
       const response = await fetch(`http://127.0.0.1:${port}/`, request);
       const text = await response.text();
       if (!response.ok) throw new Error(`workerd answered ${response.status}: ${text}`);

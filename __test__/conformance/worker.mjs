@@ -5,7 +5,6 @@ import { observeAll } from './behaviours.mjs';
 
 export default {
   async fetch(request) {
-    const { url, wanted } = await request.json();
-    return Response.json(await observeAll(connect, url, wanted));
+    return Response.json(await observeAll(connect, await request.text()));
   },
 };

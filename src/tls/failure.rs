@@ -71,7 +71,11 @@ fn from_certificate(error: &CertificateError) -> TlsFailure {
         CertificateError::UnknownIssuer => "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
         _ => "CERT_REJECTED",
     };
-    TlsFailure::new(code, format!("the server's certificate was refused: {error}"))
+    let reason = match error {
+        CertificateError::Other(other) => other.0.to_string(),
+        other => other.to_string(),
+    };
+    TlsFailure::new(code, format!("the server's certificate was refused: {reason}"))
 }
 
 #[cfg(test)]

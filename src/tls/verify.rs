@@ -57,10 +57,13 @@ impl ServerCertVerifier for Verifier {
         }
         let name = (self.scope == Scope::Full).then_some(name);
         let parsed = ParsedCertificate::try_from(leaf)?;
+        if self.trust.contains(leaf) {
+            verify_trusted_leaf(leaf, &parsed, name, now)?;
+            return Ok(ServerCertVerified::assertion());
+        }
         let algorithms = self.provider.signature_verification_algorithms.all;
         match verify_server_cert_signed_by_trust_anchor(&parsed, &self.trust.anchors, intermediates, now, algorithms) {
             Ok(()) => name.map_or(Ok(()), |name| verify_server_name(&parsed, name))?,
-            Err(_) if self.trust.contains(leaf) => verify_trusted_leaf(leaf, &parsed, name, now)?,
             Err(error) => return Err(explain(error, leaf, intermediates)),
         }
         Ok(ServerCertVerified::assertion())
@@ -110,20 +113,24 @@ fn verify_trusted_leaf(
         // Like Node: a certificate without alternative names, as `openssl req -x509 -subj /CN=host` makes it, stands for
         // its common name. Only for one that was trusted by hand; authorities must issue alternative names.
         Some(ServerName::DnsName(host)) if matches!(certificate.subject_alternative_name(), Ok(None)) => {
-            let matches = |name: &x509_parser::x509::AttributeTypeAndValue<'_>| {
-                name.as_str()
-                    .is_ok_and(|common| common.eq_ignore_ascii_case(host.as_ref()))
-            };
-            let found = certificate.subject().iter_common_name().any(matches);
-            if found {
-                Ok(())
-            } else {
-                Err(CertificateError::NotValidForName.into())
+            let mut names = certificate
+                .subject()
+                .iter_common_name()
+                .filter_map(|name| name.as_str().ok());
+            match names.any(|common| stands_for(common, host.as_ref())) {
+                true => Ok(()),
+                false => Err(CertificateError::NotValidForName.into()),
             }
         }
         Some(name) => verify_server_name(parsed, name),
         None => Ok(()),
     }
+}
+
+/// Whether a common name is the host's, or that of its domain with a star for the first label.
+fn stands_for(common: &str, host: &str) -> bool {
+    let rest = |name: &str| name.split_once('.').map(|(_, rest)| rest.to_ascii_lowercase());
+    common.eq_ignore_ascii_case(host) || (common.starts_with("*.") && rest(common) == rest(host))
 }
 
 /// Tells an unknown issuer as Node does: which link of the chain is missing, or whether the top vouches for itself.

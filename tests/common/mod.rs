@@ -228,12 +228,19 @@ pub fn this_thread() -> Threads {
     }
 }
 
+/// More than the kernel takes from us for a peer that does not read.
+pub const TOO_MUCH: usize = 16 * 1024 * 1024;
+
 /// Listens on loopback.
 pub struct Host(TcpListener);
 
 impl Host {
     pub async fn new() -> Self {
-        Host(TcpListener::bind("127.0.0.1:0").await.unwrap())
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Inherited by what is accepted, and then not grown by the kernel: a peer that does not read is soon felt, whatever
+        // the machine's settings, and many tests at once do not use up the kernel's memory for TCP.
+        SockRef::from(&listener).set_recv_buffer_size(256 * 1024).unwrap();
+        Host(listener)
     }
 
     pub fn address(&self) -> SocketAddr {
