@@ -40,7 +40,7 @@ export function sayComparison(rounds) {
   });
   say('', paint('bold', `Next to node:net: the same work, median of ${rounds.length} rounds in turn`));
   say(...table(rows).map((line) => `  ${line}`));
-  say(dim('  A glance, on a machine that also runs the server. The real numbers are made in bench/.'));
+  say(dim('  A glance on a machine that also runs the server, and no benchmark.'));
 }
 
 export function sayDone(text) {
