@@ -1,0 +1,201 @@
+//! The side of the driver: what it has to do, and what it has to tell.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::*;
+
+impl Connection {
+    /// What to do next. Registers the driver to be woken when that changes.
+    pub fn work(&self, cx: &mut Context<'_>, buffers: &mut Vec<Bytes>) -> Work {
+        let mut state = self.lock();
+        state.register(cx);
+        Work {
+            next: state.queue.next(buffers),
+            read: match state.reading {
+                // What comes before the handshake is not for the reads of the TLS side.
+                _ if state.upgrading => false,
+                Reading::Ahead => !state.inbox.is_full(),
+                Reading::Exactly => state.read_waits,
+                _ => false,
+            },
+            input: match state.reading {
+                Reading::Stopped => Input::Stopped,
+                Reading::Ended => Input::Ended,
+                _ => Input::Open,
+            },
+            closing: state.closing,
+            dropped: state.dropped,
+        }
+    }
+
+    /// Ready when the connection must be given up before it is up: an order to drop it, or a close with nothing to send.
+    /// `Ok` is a close that still has bytes to send, and how long it may wait.
+    pub fn poll_given_up(&self, cx: &mut Context<'_>) -> Poll<Result<Closing, Option<Failure>>> {
+        let mut state = self.lock();
+        state.register(cx);
+        match state.closing {
+            _ if state.dropped => Poll::Ready(Err(None)),
+            Some(_) if state.queue.unsent() == 0 => Poll::Ready(Err(Some(Failure::ClosedBeforeOpen))),
+            Some(closing) => Poll::Ready(Ok(closing)),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Ready when the descriptor is to be released at once.
+    pub fn poll_dropped(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        state.register(cx);
+        if state.dropped { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Ready when the addresses to try were given.
+    pub fn poll_addresses(&self, cx: &mut Context<'_>) -> Poll<Vec<SocketAddr>> {
+        let mut state = self.lock();
+        state.register(cx);
+        state.addresses.take().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Ready when the application has accepted the server's identity.
+    pub fn poll_identity(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        state.register(cx);
+        if state.identity_accepted {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// The handshake is done; the application is asked about the server's identity.
+    pub fn ask_identity(self: &Arc<Self>, info: Info) {
+        let mut state = self.lock();
+        state.info = Some(info);
+        self.raise(state, flag::IDENTITY);
+    }
+
+    /// TCP is up: failures from here on name the address that was reached.
+    pub fn connected(&self, info: Info) {
+        self.lock().info = Some(info);
+    }
+
+    /// The connection is up.
+    pub fn opened(self: &Arc<Self>, info: Info) {
+        self.up(info, flag::OPENED);
+    }
+
+    /// The upgrade to TLS is done.
+    pub fn secured(self: &Arc<Self>, info: Info) {
+        self.up(info, flag::SECURED);
+    }
+
+    fn up(self: &Arc<Self>, info: Info, event: u32) {
+        let mut state = self.lock();
+        state.info = Some(info);
+        state.queue.open();
+        let writable = if state.queue.awaited_is_accepted() {
+            flag::WRITABLE
+        } else {
+            0
+        };
+        self.raise(state, event | writable);
+    }
+
+    /// The transport took `count` bytes.
+    pub fn sent(self: &Arc<Self>, count: usize) {
+        let mut state = self.lock();
+        state.queue.sent(count);
+        if state.queue.awaited_is_accepted() {
+            self.raise(state, flag::WRITABLE);
+        }
+    }
+
+    /// Bytes came in.
+    pub fn received(&self, data: &[u8]) {
+        let mut state = self.lock();
+        match state.reading {
+            // A turn of the driver that began before the upgrade was asked for.
+            _ if state.upgrading => state.injected = true,
+            // After a cancel nobody will read them.
+            Reading::Stopped => {}
+            _ => state.inbox.push(data),
+        }
+    }
+
+    /// Tells a waiting read that bytes came in; called once for all that one turn brought.
+    pub fn tell_reader(self: &Arc<Self>) {
+        let mut state = self.lock();
+        if state.read_waits {
+            state.read_waits = false;
+            self.raise(state, flag::READABLE);
+        }
+    }
+
+    /// The peer's end of the stream came. It is told when a read asks.
+    pub fn input_ended(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.reading = Reading::Ended;
+        state.queue.accept_when_sent();
+        drop(state);
+        self.tell_reader();
+    }
+
+    /// Everything before the upgrade is sent. `Err` if bytes are waiting that nobody has read: they are plaintext.
+    pub fn begin_upgrade(self: &Arc<Self>) -> Result<TlsRequest, Failure> {
+        let mut state = self.lock();
+        let request = state.queue.take_upgrade();
+        let injected = state.injected;
+        let ended = state.reading == Reading::Ended;
+        state.upgrading = false;
+        self.raise(state, flag::UPGRADING);
+        match request {
+            Some(_) if injected => Err(Failure::StartTlsInjection),
+            Some(_) if ended => Err(Failure::ClosedInHandshake),
+            Some(request) => Ok(request),
+            None => Err(tls::TlsFailure::internal("an upgrade was announced and is not there").into()),
+        }
+    }
+
+    /// The end of the outgoing direction is sent.
+    pub fn finished(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.queue.take_end();
+        self.raise(state, flag::FINISHED);
+    }
+
+    /// The connection failed and everybody concerned is told.
+    pub fn failed(self: &Arc<Self>, failure: Failure) {
+        let mut state = self.lock();
+        state.read_waits = false;
+        // What the kernel took before it reported the failure of a send may be lost as well.
+        let sending = matches!(failure, Failure::Io { step: Step::Write, .. }) && state.queue.accepted() > 0;
+        state.lost = sending || state.queue.accepted_unsent() > 0;
+        state.failure.get_or_insert(failure);
+        state.queue.clear();
+        self.raise(state, flag::FAILED | flag::READABLE);
+    }
+
+    /// The connection failed while nobody used it: the next read or write is told.
+    pub fn failed_quietly(self: &Arc<Self>, failure: Failure) {
+        let mut state = self.lock();
+        let told = state.read_waits || state.queue.unsent() > 0 || state.closing.is_some();
+        if told {
+            drop(state);
+            return self.failed(failure);
+        }
+        state.failure.get_or_insert(failure);
+    }
+
+    /// The descriptor is released.
+    pub fn released(self: &Arc<Self>) {
+        let state = self.lock();
+        self.raise(state, flag::RELEASED);
+    }
+
+    /// Whether there is room for bytes that a reader may still ask for.
+    pub fn takes_more(&self) -> bool {
+        let state = self.lock();
+        !state.inbox.is_full() && !matches!(state.reading, Reading::Stopped | Reading::Ended)
+    }
+}
