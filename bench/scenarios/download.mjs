@@ -1,0 +1,20 @@
+// One connection, read as fast as it comes.
+
+import { measureRate } from '../client/meter.mjs';
+import { download } from '../client/requests.mjs';
+
+export const unit = 'bytes';
+export const variants = [{ name: 'download', title: 'download', short: true }];
+
+export async function run({ connect, size, server }) {
+  const connection = await connect();
+  const request = download(size.batch);
+
+  const work = async (stretch) => {
+    do {
+      await connection.send(() => request, 1);
+      await connection.receive(size.batch);
+    } while (stretch.did(size.batch));
+  };
+  return measureRate(work, size, server);
+}
