@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fs, { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { after, describe, mock, test } from 'node:test';
+import { describe, mock, test } from 'node:test';
 import { createAuthority } from './support/certs.mjs';
 import { accepts, freePort } from './support/ports.mjs';
 import { startProgram } from './support/program-server.mjs';
@@ -24,10 +24,8 @@ describe('on a machine without a program', () => {
   const missing = missingPrograms();
   const starting = startProgram('redis-server', {}).catch((error) => error);
   hidden.mock.restore();
-  after(() => {
-    if (required === undefined) delete process.env.WINTER_SOCKETS_REQUIRE_SERVERS;
-    else process.env.WINTER_SOCKETS_REQUIRE_SERVERS = required;
-  });
+  if (required === undefined) delete process.env.WINTER_SOCKETS_REQUIRE_SERVERS;
+  else process.env.WINTER_SOCKETS_REQUIRE_SERVERS = required;
 
   test('tests that need it are skipped, and say how to get it', () => {
     const reason =
