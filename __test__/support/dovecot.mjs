@@ -14,7 +14,7 @@ export async function startDovecot({ cert, key }) {
   let tlsPort;
   const server = await startProgram('dovecot', {
     ready: /Dovecot v.* starting up/,
-    async configure({ folder, user, write, makeFolder }) {
+    async configure({ folder, user, group, write, makeFolder }) {
       port = await freePort();
       tlsPort = await freePort();
       const passwd = await write('passwd', `${credentials.user}:{PLAIN}${credentials.password}\n`);
@@ -22,7 +22,7 @@ export async function startDovecot({ cert, key }) {
       const base = await makeFolder('run');
       const certFile = await write('server.crt', cert);
       const keyFile = await write('server.key', key);
-      const text = settings({ folder, user, port, tlsPort, passwd, mail, base, certFile, keyFile });
+      const text = settings({ folder, user, group, port, tlsPort, passwd, mail, base, certFile, keyFile });
       return ['-F', '-c', await write('dovecot.conf', text)];
     },
   });
@@ -30,7 +30,7 @@ export async function startDovecot({ cert, key }) {
 }
 
 // Every part of it runs as the one user, and none in a changed root, so that it needs no privilege.
-function settings({ folder, user, port, tlsPort, passwd, mail, base, certFile, keyFile }) {
+function settings({ folder, user, group, port, tlsPort, passwd, mail, base, certFile, keyFile }) {
   return `
 protocols = imap
 listen = 127.0.0.1
@@ -38,7 +38,7 @@ base_dir = ${base}
 state_dir = ${folder}
 log_path = /dev/stderr
 default_internal_user = ${user}
-default_internal_group =
+default_internal_group = ${group}
 default_login_user = ${user}
 first_valid_uid = 1
 disable_plaintext_auth = no
@@ -52,7 +52,7 @@ passdb {
 }
 userdb {
   driver = static
-  args = uid=${user} gid= home=${mail} allow_all_users=yes
+  args = uid=${user} gid=${group} home=${mail} allow_all_users=yes
 }
 namespace inbox {
   inbox = yes

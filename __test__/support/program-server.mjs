@@ -16,7 +16,7 @@ const ATTEMPTS = 5;
 /**
  * Starts a program.
  *
- * - `configure({ folder, user, write, makeFolder })` returns (or resolves to) its arguments. It chooses the ports, and is
+ * - `configure({ folder, user, group, write, makeFolder })` returns (or resolves to) its arguments. It chooses the ports, and is
  *   asked anew when one was taken. `write(name, text)` and `makeFolder(name)` put something into the throw-away `folder`, with
  *   the program as its owner, and resolve to the path.
  * - `ready` is a pattern of the log, or a function that resolves when the server can be used.
@@ -31,9 +31,9 @@ export async function startProgram(name, { configure, ready, as = 'nobody', env 
   const path = findProgram(name);
   if (path === null) throw new Error(`this test ${howToGet([name])}`);
 
-  const identity = isRoot ? identityOf(as) : null;
+  const { user, group, uid, gid } = identityOf(isRoot ? as : []);
   const folder = await mkdtemp(join(tmpdir(), `winter-sockets-${name}-`));
-  const own = (file) => identity && chown(file, identity.uid, identity.gid);
+  const own = (file) => isRoot && chown(file, uid, gid);
   const makeFolder = async (inside) => {
     await mkdir(join(folder, inside), { recursive: true, mode: 0o700 });
     await own(join(folder, inside));
@@ -57,12 +57,7 @@ export async function startProgram(name, { configure, ready, as = 'nobody', env 
   };
   process.on('exit', removeAtExit);
 
-  const user = identity?.name ?? process.env.USER ?? execFileSync('id', ['-un'], { encoding: 'utf8' }).trim();
-  const options = {
-    cwd: folder,
-    env: { ...process.env, ...env },
-    ...(identity && { uid: identity.uid, gid: identity.gid }),
-  };
+  const options = { cwd: folder, env: { ...process.env, ...env }, ...(isRoot && { uid, gid }) };
   let args;
   const run = async () => {
     running = new Run(name, path, args, options);
@@ -72,7 +67,7 @@ export async function startProgram(name, { configure, ready, as = 'nobody', env 
   try {
     await own(folder);
     for (let attempt = 1; running === null; attempt++) {
-      args = await configure({ folder, user, write, makeFolder });
+      args = await configure({ folder, user, group, write, makeFolder });
       try {
         await run();
       } catch (error) {
@@ -169,7 +164,8 @@ class Run {
   }
 }
 
+/** Of the named user, or of this process. */
 function identityOf(name) {
-  const ask = (flag) => execFileSync('id', [flag, name], { encoding: 'utf8' }).trim();
-  return { name, uid: Number(ask('-u')), gid: Number(ask('-g')) };
+  const ask = (flag) => execFileSync('id', [flag].concat(name), { encoding: 'utf8' }).trim();
+  return { user: ask('-un'), group: ask('-gn'), uid: Number(ask('-u')), gid: Number(ask('-g')) };
 }
