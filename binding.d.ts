@@ -9,6 +9,12 @@
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** What the host sets for connections, to be kept and used for many. */
+export declare class ConnectTerms {
+  /** Takes the settings over. */
+  constructor(settings: ConnectTermsSettings)
+}
+
 /** The connections of one JavaScript environment: of the main thread, or of one worker. */
 export declare class Environment {
   /** `doorbell` is called when there is something to drain. */
@@ -21,7 +27,7 @@ export declare class Environment {
   /** Keeps the process alive, or not. */
   keepAlive(keep: boolean): void
   /** A connection to `host`, to be started. With `lookup` the caller finds the addresses and gives them by `resolved`. */
-  connect(host: string, port: number, lookup: boolean, readAhead: boolean, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean): NativeConnection
+  connect(host: string, port: number, lookup: boolean, readAhead: boolean, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean, terms?: ConnectTerms | undefined | null): NativeConnection
 }
 
 /** The handle of one connection. */
@@ -80,6 +86,18 @@ export declare class TlsContext {
 export declare class TrustStore {
   /** Certificates in DER. */
   constructor(certificates: Array<Uint8Array>)
+}
+
+/** What the host sets for connections. */
+export interface ConnectTermsSettings {
+  /** What may be connected to, if not everything. */
+  allow?: Array<NetworkRule>
+  /** What may not. */
+  deny: Array<NetworkRule>
+  /** Milliseconds for connecting and the handshake. */
+  timeout?: number
+  /** Milliseconds of silence before the kernel probes the peer; 0 leaves them to the system, none turns probes off. */
+  keepAlive?: number
 }
 
 /** What a connection has to tell, as bits of the numbers that `drain` gives out. */
@@ -146,6 +164,18 @@ export interface NativeInfo {
   peerCertificate?: Uint8Array
 }
 
+/** One entry of a network policy: a name, a range of addresses, or a class of them. */
+export interface NetworkRule {
+  /** Lower case, without a final dot. */
+  host?: string
+  /** The range, `address/length`. */
+  range?: string
+  /** `local`, `private` or `public`. */
+  class?: string
+  /** Of a name or a range; any, if there is none. */
+  port?: number
+}
+
 /** What a read came to, where it is no count of bytes. */
 export declare const enum ReadResult {
   /** Nothing yet: an event tells when to try again. */
@@ -174,6 +204,8 @@ export interface TlsContextSettings {
   tls12: boolean
   /** Whether TLS 1.3 may be used. */
   tls13: boolean
+  /** The file to append the secrets of each session to. */
+  keyLogFile?: string
 }
 
 /** What a write came to. */

@@ -835,6 +835,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.ConnectTerms = nativeBinding.ConnectTerms
 module.exports.Environment = nativeBinding.Environment
 module.exports.NativeConnection = nativeBinding.NativeConnection
 module.exports.TlsContext = nativeBinding.TlsContext

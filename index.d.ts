@@ -1,5 +1,9 @@
 /// <reference lib="esnext.disposable" />
 
+import type { Binding, BindingConfig } from './types/bindings.js';
+
+export type { Binding, BindingConfig, BindingTlsOptions, NetworkPolicy } from './types/bindings.js';
+
 // Stream and signal types are named by their global names, so that they are those of the environment in force: Node's,
 // the DOM library's or the Workers'. Importing them from `node:stream/web` would tie every user to one of the three.
 
@@ -72,7 +76,7 @@ export class Socket {
    * Rejects with a {@link SocketError} when resolving, connecting or the handshake fails, or when `close()` came first
    * (`'ERR_SOCKET_CLOSED_BEFORE_OPEN'`); with the reason as it is after `close(reason)` or an abort of the signal.
    * Marked as handled: ignoring it raises no unhandled rejection. There is no time limit but the operating system's:
-   * use {@link SocketOptions.signal}.
+   * use {@link SocketOptions.signal}, or a binding's {@link BindingConfig.timeout}.
    *
    * Source: `cloudflare:sockets`; codes and the reason: WinterTC draft.
    */
@@ -202,6 +206,24 @@ export interface SocketOptions {
   /** TLS settings for `'on'`, and defaults of `startTls()` for `'starttls'`. This package's own. */
   tls?: TlsOptions | undefined;
 }
+
+/**
+ * Makes a `connect()` of the host's own: with TLS settings and credentials, limits and a network policy that the application
+ * which calls it knows nothing of. `docs/bindings.md` describes it.
+ *
+ * @param config see {@link BindingConfig}; a member that it does not name is refused
+ * @throws {TypeError} for whatever cannot be used, by name: bad PEM, a key that does not match, a bad range of addresses,
+ *   an unknown member; `code` is `'ERR_INVALID_ARG_TYPE'` or `'ERR_INVALID_ARG_VALUE'`. No message holds a key or a passphrase
+ *
+ * @example
+ * const database = createBinding({
+ *   tls: { ca: readFileSync('ca.pem'), cert: readFileSync('client.pem'), key: readFileSync('client.key') },
+ *   network: { allow: ['db.internal:5432'] },
+ *   lockTls: true,
+ * });
+ * const socket = database.connect('db.internal:5432', { secureTransport: 'starttls' });
+ */
+export function createBinding(config: BindingConfig): Binding;
 
 /** What is known of a connection that is up. */
 export interface SocketInfo {
@@ -403,6 +425,8 @@ export type SocketErrorCode =
   | 'ERR_SOCKET_TLS_PROTOCOL'
   | 'ERR_SOCKET_TLS_TRUNCATED'
   | 'ERR_SOCKET_STARTTLS_INJECTION'
+  // The host
+  | 'ERR_SOCKET_POLICY_DENIED'
   // The life of a socket
   | 'ERR_SOCKET_BAD_STATE'
   | 'ERR_SOCKET_CLOSED_BEFORE_OPEN'

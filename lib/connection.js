@@ -38,8 +38,11 @@ class Connection {
   /** `{ reason }` once the connection failed or was dropped. */
   #end = null;
 
-  /** `target` is `{ host, port, text, lookup }`; `tls` is `{ context, settings }` for TLS from the first byte. */
-  constructor(target, { lifecycle, readAhead, tls }) {
+  /**
+   * `target` is `{ host, port, text, lookup }`; `tls` is `{ context, settings }` for TLS from the first byte, `terms` are
+   * the host's.
+   */
+  constructor(target, { lifecycle, readAhead, tls, terms }) {
     this.#target = target;
     this.#first = lifecycle;
     this.#current = lifecycle;
@@ -56,6 +59,7 @@ class Connection {
       tls?.context,
       tls?.settings.serverName,
       this.#identity !== null,
+      terms,
     );
     // After the code that called `connect()` has run: what it does at once, such as to write, close or abort, then takes
     // effect before the first packet, however fast the network is.

@@ -21,9 +21,6 @@ const ignore = () => {};
 /** What a close() that gives up a connection fails it with. */
 const GIVING_UP = new Set(['ERR_SOCKET_CLOSED_BEFORE_OPEN', 'ERR_SOCKET_CLOSE_TIMEOUT']);
 
-/** How long a graceful close waits without progress, in milliseconds. */
-const CLOSE_TIMEOUT = 2000;
-
 class Lifecycle {
   /** The Socket whose life this is. */
   socket = null;
@@ -46,7 +43,7 @@ class Lifecycle {
   #sink = null;
   #onOver = ignore;
 
-  /** `settings` are `{ target, secureTransport, allowHalfOpen, highWaterMark }`. */
+  /** `settings` are `{ target, secureTransport, allowHalfOpen, highWaterMark, closeTimeout }`. */
   constructor(settings) {
     this.#settings = settings;
   }
@@ -115,7 +112,7 @@ class Lifecycle {
     if (this.#output === 'aborted') return this.#settleIfOver();
     if (this.#output === 'open') this.#output = 'ending';
     this.#sink?.finish();
-    this.#connection.close(CLOSE_TIMEOUT);
+    this.#connection.close(this.#settings.closeTimeout);
     this.#settleIfOver();
   }
 

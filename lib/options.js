@@ -15,12 +15,13 @@ const TRANSPORTS = new Map([
 
 /**
  * The two arguments of `connect()` as typed values:
- * `{ host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls }`.
+ * `{ host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls, hostSettings }`.
  *
+ * `settingsFor(host, port)` gives the host's settings, which come back as `hostSettings`.
  * Throws a TypeError for whatever cannot be used, in the order of the reference: both arguments are converted, then the
  * address is judged, then `secureTransport`, then the rest. Each member of the caller's objects is read once.
  */
-function parseConnectArguments(address, options) {
+function parseConnectArguments(address, options, settingsFor) {
   const target = convertAddress(address);
   const members = convertOptions(options);
   const { host, port, text } = validateAddress(target);
@@ -29,6 +30,7 @@ function parseConnectArguments(address, options) {
   if (given(members.lookup) && typeof members.lookup !== 'function') {
     throw invalidType('options.lookup', 'a function', members.lookup);
   }
+  const hostSettings = settingsFor(host, port);
   return {
     host,
     port,
@@ -37,8 +39,9 @@ function parseConnectArguments(address, options) {
     allowHalfOpen: members.allowHalfOpen,
     highWaterMark: members.highWaterMark,
     signal: members.signal ?? null,
-    lookup: members.lookup ?? null,
-    tls: parseTls(members, host, secureTransport),
+    lookup: members.lookup ?? hostSettings.lookup,
+    tls: parseTls(members, { host, secureTransport, hostSettings }),
+    hostSettings,
   };
 }
 
@@ -89,18 +92,32 @@ function validateSignal(signal) {
 }
 
 /** With "off" the settings are checked all the same, so that a mistake in them does not wait for the day of use. */
-function parseTls({ sni, alpn, tls }, host, secureTransport) {
+function parseTls({ sni, alpn, tls }, { host, secureTransport, hostSettings }) {
   if (secureTransport === 'off' && !given(sni) && !given(alpn) && !given(tls)) return null;
   // Here, because loading Node's TLS and crypto modules takes some 15 ms that a program without TLS need not spend.
-  const { isServerName, parseTlsOptions } = require('./tls-options.js');
+  const { isServerName } = require('./tls-options.js');
   // Only for "on" must the host be usable as a server name: a later startTls() may still give another one.
   const hostname = secureTransport === 'on' || isServerName(host) ? host : null;
-  const settings = parseTlsOptions(tls, { hostname, field: 'options.tls', draft: { sni, alpn } });
+  const draft = { sni, alpn };
+  const settings = parseHostedTls(tls, { hostname, field: 'options.tls', draft, hostSettings });
   return secureTransport === 'off' ? null : settings;
+}
+
+/**
+ * TLS options over the settings of the host, `defaults` if those were parsed for this connection before. What the host has
+ * locked is not overridden.
+ */
+function parseHostedTls(options, { hostSettings, defaults = hostSettings.tls, ...context }) {
+  const { parseTlsOptions } = require('./tls-options.js');
+  const wanted = parseTlsOptions(options, { ...context, defaults });
+  if (!hostSettings.lockTls) return wanted;
+  const { keepLocked } = require('./tls-lock.js');
+  const locked = parseTlsOptions(undefined, { hostname: context.hostname, defaults });
+  return keepLocked(wanted, locked, { field: 'options', ...context, options });
 }
 
 function given(value) {
   return value !== undefined && value !== null;
 }
 
-module.exports = { parseConnectArguments };
+module.exports = { parseConnectArguments, parseHostedTls };

@@ -2,20 +2,22 @@
 
 const { Connection } = require('./connection.js');
 const diagnostics = require('./diagnostics.js');
+const { defaultSettings } = require('./host-settings.js');
 const { Lifecycle } = require('./lifecycle.js');
-const { parseConnectArguments } = require('./options.js');
+const { parseConnectArguments, parseHostedTls } = require('./options.js');
 
 /** Only this module makes sockets; for everybody else the constructor is illegal, as in the reference. */
 const TOKEN = Symbol('winter-sockets');
 
 class Socket {
   #lifecycle;
-  #tls;
+  /** `{ tls, hostSettings }`: what `startTls()` starts from. */
+  #security;
 
-  constructor(token, lifecycle, tls) {
+  constructor(token, lifecycle, security) {
     if (token !== TOKEN) throw new TypeError('Illegal constructor');
     this.#lifecycle = lifecycle;
-    this.#tls = tls;
+    this.#security = security;
     lifecycle.socket = this;
   }
 
@@ -54,8 +56,8 @@ class Socket {
     const { settings } = this.#lifecycle;
     const next = new Lifecycle({ ...settings, secureTransport: 'on' });
     this.#lifecycle.upgrade(next, () => {
-      const { parseTlsOptions } = require('./tls-options.js');
-      return withContext(parseTlsOptions(options, { hostname: settings.target.host, defaults: this.#tls }));
+      const { tls, hostSettings } = this.#security;
+      return withContext(parseHostedTls(options, { hostname: settings.target.host, defaults: tls, hostSettings }));
     });
     const upgraded = new Socket(TOKEN, next, null);
     if (diagnostics.upgrade.hasSubscribers) diagnostics.upgrade.publish({ socket: this, upgraded });
@@ -84,11 +86,17 @@ for (const name of ['readable', 'writable', 'opened', 'closed', 'upgraded', 'sec
 Object.defineProperty(Socket.prototype, Symbol.toStringTag, { value: 'Socket', configurable: true });
 
 function connect(address, options) {
-  const parsed = parseConnectArguments(address, options);
-  const { host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls } = parsed;
+  return openSocket(defaultSettings, address, options);
+}
+
+/** `connect()` under the host's settings that `settingsFor(host, port)` gives. */
+function openSocket(settingsFor, address, options) {
+  const parsed = parseConnectArguments(address, options, settingsFor);
+  const { host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls, hostSettings } = parsed;
+  const { closeTimeout, terms } = hostSettings;
   const target = { host, port, text, lookup };
-  const lifecycle = new Lifecycle({ target, secureTransport, allowHalfOpen, highWaterMark });
-  const socket = new Socket(TOKEN, lifecycle, tls);
+  const lifecycle = new Lifecycle({ target, secureTransport, allowHalfOpen, highWaterMark, closeTimeout });
+  const socket = new Socket(TOKEN, lifecycle, { tls, hostSettings });
   if (diagnostics.connecting.hasSubscribers) diagnostics.connecting.publish({ socket, address: text });
   if (signal?.aborted) {
     lifecycle.failBeforeOpen(signal.reason);
@@ -98,6 +106,7 @@ function connect(address, options) {
     lifecycle,
     readAhead: secureTransport !== 'starttls',
     tls: secureTransport === 'on' ? withContext(tls) : null,
+    terms,
   });
   const aborted = () => connection.abort(signal.reason);
   lifecycle.attach(connection, () => signal?.removeEventListener('abort', aborted));
@@ -111,4 +120,4 @@ function withContext(settings) {
   return { settings, context: contextFor(settings) };
 }
 
-module.exports = { Socket, connect };
+module.exports = { Socket, connect, openSocket };

@@ -34,6 +34,7 @@ function build(settings, trust) {
     sni: settings.sni,
     tls12: settings.minVersion === 'TLSv1.2',
     tls13: settings.maxVersion === 'TLSv1.3',
+    keyLogFile: settings.keyLogFile ?? undefined,
   });
 }
 

@@ -11,7 +11,7 @@ const externalKey = refused('keys come from `key`, not from an engine');
 
 /**
  * What becomes of each option of Node's `tls.connect`, with those of `net.connect` and `tls.createSecureContext` that it
- * takes too, and of the three names of the Workers API and the WinterTC draft. Names not listed are ignored, since
+ * takes too, of the three names of the Workers API and the WinterTC draft, and of what a binding alone takes. Names not listed are ignored, since
  * drivers pass objects with members of their own. A refused option throws, unless it is undefined, null or false.
  */
 const tlsOptionTable = Object.freeze({
@@ -28,6 +28,7 @@ const tlsOptionTable = Object.freeze({
   checkServerIdentity: honoured('replaces the check of the name'),
   minVersion: honoured('versions below TLSv1.2 mean TLSv1.2'),
   maxVersion: honoured('TLSv1.2 or TLSv1.3'),
+  keyLogFile: refused('a binding alone may give away the secrets of its sessions'),
 
   allowHalfOpen: connection,
   autoSelectFamily: connection,
@@ -87,4 +88,10 @@ const tlsOptionTable = Object.freeze({
   session: refused('sessions are kept and resumed without help'),
 });
 
-module.exports = { tlsOptionTable };
+/** The names that a binding takes; there, a name that has no effect is a mistake. */
+const bindingOptions = Object.freeze([
+  ...Object.keys(tlsOptionTable).filter((name) => tlsOptionTable[name].verdict === 'honoured'),
+  'keyLogFile',
+]);
+
+module.exports = { bindingOptions, tlsOptionTable };

@@ -28,7 +28,8 @@ const fingerprints = new WeakMap();
 
 /**
  * TLS options as typed settings:
- * `{ serverName, sni, alpn, ca, cert, key, rejectUnauthorized, checkServerIdentity, minVersion, maxVersion }`.
+ * `{ serverName, sni, alpn, ca, cert, key, rejectUnauthorized, checkServerIdentity, minVersion, maxVersion }`, and of the
+ * binding they belong to, if any, `{ keyLogFile, binding }`.
  *
  * `hostname` names the server where no option does; without either `serverName` is null. `defaults` are settings parsed
  * before, which hold for every member not given here. `draft` are the members `sni` and `alpn` that stand beside
@@ -71,6 +72,8 @@ function parseTlsOptions(options, { hostname = null, field = 'options', defaults
     checkServerIdentity: checkServerIdentity ?? base.checkServerIdentity ?? null,
     minVersion: versions.minVersion,
     maxVersion: versions.maxVersion,
+    keyLogFile: base.keyLogFile ?? null,
+    binding: base.binding ?? 0,
   };
 }
 
@@ -240,6 +243,8 @@ function digestTlsSettings(settings) {
     settings.checkServerIdentity !== null,
     settings.minVersion,
     settings.maxVersion,
+    settings.keyLogFile,
+    settings.binding,
   ]);
   return recall(settingsDigests, summary, () => createHash('sha256').update(summary).digest('hex'));
 }
@@ -275,4 +280,4 @@ function recall(cache, key, build) {
   return value;
 }
 
-module.exports = { digestTlsSettings, isServerName, parseTlsOptions };
+module.exports = { digestTlsSettings, fingerprint, isServerName, normalizeServerName, parseTlsOptions };

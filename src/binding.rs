@@ -1,4 +1,4 @@
-//! The Node-API surface: handles, the doorbell, buffers in and out, clean-up. The only file that names napi.
+//! The Node-API surface: handles, the doorbell, buffers in and out, clean-up. The only module that names napi.
 //!
 //! It converts and delegates. What can fail crosses as plain data; the JavaScript side builds the errors.
 
@@ -15,12 +15,15 @@ use rustls::pki_types::ServerName;
 
 use crate::connect::Target;
 use crate::connection::{Accept, Connection, Read, TlsRequest};
-use crate::driver;
+use crate::driver::{self, Plan};
 use crate::error::Failure;
 use crate::events::{EventQueue, flag};
 use crate::resolve::literal;
 use crate::runtime;
-use crate::tls;
+
+mod configuration;
+
+use configuration::{ConnectTerms, TlsContext};
 
 /// Rung through Node's event loop; carries nothing. Weak: it keeps the process alive only while told to.
 type Doorbell = ThreadsafeFunction<(), (), (), Status, false, true>;
@@ -233,6 +236,7 @@ impl Environment {
         context: Option<ClassInstance<TlsContext>>,
         server_name: Option<String>,
         ask_identity: bool,
+        terms: Option<ClassInstance<ConnectTerms>>,
     ) -> Result<NativeConnection> {
         let tls = match (context, server_name) {
             (Some(context), Some(name)) => Some(tls_request(&context, name, ask_identity)?),
@@ -248,7 +252,11 @@ impl Environment {
         };
         Ok(NativeConnection {
             connection,
-            plan: Some((target, tls)),
+            plan: Some(Plan {
+                target,
+                tls,
+                terms: terms.map(|terms| terms.terms.clone()).unwrap_or_default(),
+            }),
         })
     }
 }
@@ -258,7 +266,7 @@ impl Environment {
 pub struct NativeConnection {
     connection: Arc<Connection>,
     /// What `start` is to do.
-    plan: Option<(Target, Option<TlsRequest>)>,
+    plan: Option<Plan>,
 }
 
 #[napi]
@@ -272,11 +280,11 @@ impl NativeConnection {
     /// Begins to connect; only the first call counts.
     #[napi]
     pub fn start(&mut self) {
-        let Some((target, tls)) = self.plan.take() else { return };
+        let Some(plan) = self.plan.take() else { return };
         match runtime::threads() {
             Ok(threads) => {
                 let io = threads.io.clone();
-                io.spawn(driver::run(threads, self.connection.clone(), target, tls));
+                io.spawn(driver::run(threads, self.connection.clone(), plan));
             }
             Err(failure) => {
                 self.connection.failed(failure);
@@ -422,84 +430,6 @@ impl NativeConnection {
             alpn,
             peer_certificate,
         })
-    }
-}
-
-/// Certificates that may vouch for a server.
-#[napi]
-pub struct TrustStore {
-    store: Arc<tls::TrustStore>,
-}
-
-#[napi]
-impl TrustStore {
-    /// Certificates in DER.
-    #[napi(constructor)]
-    pub fn new(certificates: Vec<Uint8Array>) -> Self {
-        let store = tls::TrustStore::new(certificates.iter().map(|der| der.to_vec()));
-        TrustStore { store: Arc::new(store) }
-    }
-}
-
-/// The settings of a client configuration, checked by the caller.
-#[napi(object)]
-pub struct TlsContextSettings {
-    /// The client's certificate chain in DER, leaf first.
-    pub cert: Option<Vec<Uint8Array>>,
-    /// Its private key, PKCS#8 DER.
-    pub key: Option<Uint8Array>,
-    /// Protocols to offer.
-    pub alpn: Vec<Uint8Array>,
-    /// False accepts any certificate.
-    pub reject_unauthorized: bool,
-    /// False leaves the name to the caller's own check.
-    pub check_name: bool,
-    /// Whether to send the server's name.
-    pub sni: bool,
-    /// Whether TLS 1.2 may be used.
-    pub tls12: bool,
-    /// Whether TLS 1.3 may be used.
-    pub tls13: bool,
-}
-
-/// A TLS client configuration, to be kept and used for many connections.
-#[napi]
-pub struct TlsContext {
-    context: Arc<tls::Context>,
-}
-
-#[napi]
-impl TlsContext {
-    /// Builds the configuration.
-    #[napi(constructor)]
-    pub fn new(trust: &TrustStore, settings: TlsContextSettings) -> Result<Self> {
-        let version = |is_13| {
-            if is_13 {
-                tls::Version::Tls13
-            } else {
-                tls::Version::Tls12
-            }
-        };
-        let bytes = |list: Vec<Uint8Array>| list.iter().map(|item| item.to_vec()).collect();
-        let context = tls::Context::new(tls::Settings {
-            trust: trust.store.clone(),
-            credentials: settings
-                .cert
-                .zip(settings.key)
-                .map(|(cert, key)| (bytes(cert), key.to_vec())),
-            alpn: bytes(settings.alpn),
-            reject_unauthorized: settings.reject_unauthorized,
-            check_name: settings.check_name,
-            sni: settings.sni,
-            min_version: version(!settings.tls12),
-            max_version: version(settings.tls13),
-        });
-        match context {
-            Ok(context) => Ok(TlsContext {
-                context: Arc::new(context),
-            }),
-            Err(failure) => Err(Error::new(Status::InvalidArg, failure.to_string())),
-        }
     }
 }
 

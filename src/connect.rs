@@ -7,12 +7,14 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::connection::Connection;
 use crate::errno;
-use crate::error::{Attempt, Failure, Step};
+use crate::error::{Attempt, Failure, POLICY_DENIED, Step};
+use crate::policy::Policy;
 use crate::race::{AttemptId, Input, Output, Race};
 use crate::resolve::{ResolveError, resolve};
 
@@ -33,21 +35,72 @@ pub enum Target {
     },
 }
 
-/// Opens a TCP stream to the first address that answers. Dropping the future abandons every attempt.
-pub async fn connect(connection: &Connection, target: Target) -> Result<TcpStream, Failure> {
+/// What the host sets for connections. The default sets nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Where they may lead.
+    pub policy: Policy,
+    /// How long connecting and the handshake may take together, and so the handshake of an upgrade.
+    pub timeout: Option<Duration>,
+    /// Whether the kernel probes a peer that has been silent.
+    pub keep_alive: Option<KeepAlive>,
+}
+
+/// When the kernel begins to probe a silent peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeepAlive {
+    /// When the system's settings say so, and as they say.
+    System,
+    /// After so much silence, in whole seconds; then each second, and ten times. That is what Node sets.
+    After(Duration),
+}
+
+/// Opens a TCP stream to the first permitted address that answers. Dropping the future abandons every attempt.
+pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> Result<TcpStream, Failure> {
     let (host, addresses) = match target {
         Target::Host { host, port } => {
+            if terms.policy.denies_name(&host, port) {
+                return Err(Failure::PolicyDenied(Vec::new()));
+            }
             let addresses = resolve(&host, port).await?;
             (host, addresses)
         }
         Target::Given { host } => (host, poll_fn(|cx| connection.poll_addresses(cx)).await),
     };
+    let addresses = permitted(&terms.policy, &host, addresses)?;
     let stream = race(host, addresses).await?;
-    // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
-    stream
-        .set_nodelay(true)
-        .map_err(|error| Failure::from_io(Step::Connect, &error))?;
+    set_options(&stream, terms).map_err(|error| Failure::from_io(Step::Connect, &error))?;
     Ok(stream)
+}
+
+/// The addresses that may be dialled. A name that has none is left to the race, which has an error for it.
+fn permitted(policy: &Policy, host: &str, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
+    let (permitted, denied): (Vec<_>, Vec<_>) = addresses
+        .into_iter()
+        .partition(|address| policy.permits(host, *address));
+    if permitted.is_empty() && !denied.is_empty() {
+        let code = POLICY_DENIED;
+        let denied = denied.into_iter().map(|address| Attempt { address, code });
+        return Err(Failure::PolicyDenied(denied.collect()));
+    }
+    Ok(permitted)
+}
+
+fn set_options(stream: &TcpStream, terms: &Terms) -> io::Result<()> {
+    // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    match terms.keep_alive {
+        None => Ok(()),
+        Some(KeepAlive::System) => socket.set_keepalive(true),
+        Some(KeepAlive::After(silence)) => {
+            let probes = TcpKeepalive::new()
+                .with_time(silence)
+                .with_interval(Duration::from_secs(1))
+                .with_retries(10);
+            socket.set_tcp_keepalive(&probes)
+        }
+    }
 }
 
 /// Keeps the clock and the sockets of a [`Race`].

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::connect::{Target, connect};
+use crate::connect::{Target, Terms, connect};
 use crate::connection::{Connection, Info, TlsRequest};
 use crate::error::{Failure, Step};
 use crate::pump::{Pump, Turn};
@@ -32,12 +32,23 @@ const DRAIN_BYTES: u64 = 1024 * 1024;
 /// never pauses for longer than [`DRAIN_TIME`].
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// Drives `connection` to its end. `tls` is for a connection that is TLS from its first byte.
-pub async fn run(threads: Threads, connection: Arc<Connection>, target: Target, tls: Option<TlsRequest>) {
+/// What a connection is to be.
+#[derive(Debug)]
+pub struct Plan {
+    /// Where it leads.
+    pub target: Target,
+    /// For a connection that is TLS from its first byte.
+    pub tls: Option<TlsRequest>,
+    /// What the host sets for it.
+    pub terms: Arc<Terms>,
+}
+
+/// Drives `connection` to its end.
+pub async fn run(threads: Threads, connection: Arc<Connection>, plan: Plan) {
     // However the task ends, by an abort or a panic too, the handle is told that nothing follows.
     let release = Release(connection);
     let connection = &release.0;
-    match drive(&threads, connection, target, tls).await {
+    match drive(&threads, connection, plan).await {
         Ok(()) => {}
         Err(Some(failure)) => connection.failed(failure),
         // Dropped by order of the handle, which needs no telling why.
@@ -60,18 +71,16 @@ impl Drop for Release {
 /// `Err(None)` is a connection dropped by order.
 type Outcome<T> = Result<T, Option<Failure>>;
 
-async fn drive(
-    threads: &Threads,
-    connection: &Arc<Connection>,
-    target: Target,
-    tls: Option<TlsRequest>,
-) -> Outcome<()> {
-    let stream = unless_given_up(connection, connect(connection, target)).await?;
+async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> Outcome<()> {
+    let Plan { target, tls, terms } = plan;
+    let limit = Limit::from_now(terms.timeout);
+    let connecting = limit.within(Step::Connect, connect(connection, target, &terms));
+    let stream = unless_given_up(connection, connecting).await?;
     let mut info = addresses_of(&stream)?;
     connection.connected(info.clone());
     let mut transport = Transport::Plain(stream);
     if let Some(request) = tls {
-        (transport, info) = secure(threads, connection, transport, info, request).await?;
+        (transport, info) = secure(threads, connection, transport, info, request, limit).await?;
     }
     connection.opened(info.clone());
     loop {
@@ -82,7 +91,8 @@ async fn drive(
             Turn::Upgrade => {
                 let request = connection.begin_upgrade()?;
                 refuse_plaintext(rest.tcp())?;
-                (transport, info) = secure(threads, connection, rest, info, request).await?;
+                let limit = Limit::from_now(terms.timeout);
+                (transport, info) = secure(threads, connection, rest, info, request, limit).await?;
                 connection.secured(info.clone());
             }
             Turn::Finished { input_ended: true } => return Ok(()),
@@ -94,6 +104,26 @@ async fn drive(
                 connection.failed_quietly(failure);
                 return Ok(());
             }
+        }
+    }
+}
+
+/// When what is under way must be done.
+#[derive(Clone, Copy)]
+struct Limit(Option<(Duration, Instant)>);
+
+impl Limit {
+    fn from_now(limit: Option<Duration>) -> Self {
+        Limit(limit.map(|limit| (limit, Instant::now() + limit)))
+    }
+
+    async fn within<T>(self, step: Step, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        match self.0 {
+            None => work.await,
+            Some((limit, end)) => match timeout_at(end, work).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err(Failure::TimedOut { step, limit }),
+            },
         }
     }
 }
@@ -121,6 +151,7 @@ async fn secure(
     transport: Transport,
     info: Info,
     request: TlsRequest,
+    limit: Limit,
 ) -> Outcome<(Transport, Info)> {
     let mut handshake = tls::Handshake::start(
         &threads.handshakes,
@@ -128,7 +159,7 @@ async fn secure(
         request.name,
         transport.into_tcp(),
     );
-    let outcome = unless_given_up(connection, handshake.finish()).await;
+    let outcome = unless_given_up(connection, limit.within(Step::Handshake, handshake.finish())).await;
     handshake.abandon().await;
     let stream = outcome?;
     let info = Info {
@@ -141,7 +172,7 @@ async fn secure(
             poll_fn(|cx| connection.poll_identity(cx)).await;
             Ok(())
         };
-        unless_given_up(connection, answer).await?;
+        unless_given_up(connection, limit.within(Step::Handshake, answer)).await?;
     }
     Ok((Transport::Tls(Box::new(stream)), info))
 }

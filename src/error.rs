@@ -5,10 +5,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::errno;
 use crate::resolve::ResolveError;
 use crate::tls::TlsFailure;
+
+/// The code of an address that the host's policy denies.
+pub const POLICY_DENIED: &str = "ERR_SOCKET_POLICY_DENIED";
 
 /// The step a connection was at when it failed; the `syscall` of the JavaScript error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +63,17 @@ pub enum Failure {
     /// No address of the host accepted the connection; never empty, in the order in which they were tried.
     #[error("{}", Attempts(.0))]
     Connect(Vec<Attempt>),
+    /// The host's policy permits none of the addresses, which are listed; not even the name, if there are none.
+    #[error("{}", Denied(.0))]
+    PolicyDenied(Vec<Attempt>),
+    /// Connecting and the handshake together, or the handshake of an upgrade, took longer than the host allows.
+    #[error("{} ETIMEDOUT: not done within {} ms", .step.name(), .limit.as_millis())]
+    TimedOut {
+        /// What was under way.
+        step: Step,
+        /// The time allowed.
+        limit: Duration,
+    },
     /// The operating system reported an error on the open connection.
     #[error("{} {code}", .step.name())]
     Io {
@@ -114,6 +129,8 @@ impl Failure {
         match self {
             Failure::Resolve(error) => error.code,
             Failure::Connect(attempts) => attempts.first().map_or("ECONNREFUSED", |attempt| attempt.code),
+            Failure::PolicyDenied(_) => POLICY_DENIED,
+            Failure::TimedOut { .. } => "ETIMEDOUT",
             Failure::Io { code, .. } => code,
             Failure::ClosedInHandshake => "ECONNRESET",
             Failure::Tls(failure) => failure.code,
@@ -129,8 +146,10 @@ impl Failure {
     pub fn step(&self) -> Step {
         match self {
             Failure::Resolve(_) => Step::Resolve,
-            Failure::Connect(_) | Failure::ClosedBeforeOpen | Failure::Runtime(_) => Step::Connect,
-            Failure::Io { step, .. } => *step,
+            Failure::Connect(_) | Failure::PolicyDenied(_) | Failure::ClosedBeforeOpen | Failure::Runtime(_) => {
+                Step::Connect
+            }
+            Failure::Io { step, .. } | Failure::TimedOut { step, .. } => *step,
             Failure::ClosedInHandshake | Failure::StartTlsInjection => Step::Handshake,
             Failure::Tls(failure) => failure.step,
             Failure::Truncated => Step::Read,
@@ -146,10 +165,10 @@ impl Failure {
         }
     }
 
-    /// Every address tried, where connecting failed.
+    /// Every address tried or denied, where connecting failed.
     pub fn attempts(&self) -> &[Attempt] {
         match self {
-            Failure::Connect(attempts) => attempts,
+            Failure::Connect(attempts) | Failure::PolicyDenied(attempts) => attempts,
             _ => &[],
         }
     }
@@ -173,6 +192,18 @@ impl fmt::Display for Attempts<'_> {
             write!(f, "{}{code} {address}", if i == 0 { "" } else { ", " })?;
         }
         Ok(())
+    }
+}
+
+/// `connect ERR_SOCKET_POLICY_DENIED 127.0.0.1:1`, or a sentence where not even the name is permitted.
+struct Denied<'a>(&'a [Attempt]);
+
+impl fmt::Display for Denied<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("the network policy denies this host"),
+            denied => Attempts(denied).fmt(f),
+        }
     }
 }
 

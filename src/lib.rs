@@ -8,6 +8,7 @@
 //! | [`driver`] | the task that owns a connection from its first packet to its last |
 //! | [`pump`] | the middle of that life: what a connection that is up sends and receives |
 //! | [`connect`] | from a host to an open TCP stream: [`resolve`], then the [`race`] of its addresses |
+//! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
 //! | [`tls`] | configurations, trust, verification, the handshake |
 //! | [`queue`] | what is to be sent, in order: bytes, the upgrade, the end |
@@ -25,6 +26,7 @@ pub mod errno;
 pub mod error;
 pub mod events;
 pub mod inbox;
+pub mod policy;
 pub mod pump;
 pub mod queue;
 pub mod race;

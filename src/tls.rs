@@ -9,6 +9,7 @@
 
 mod context;
 mod failure;
+mod key_log;
 mod trust;
 mod verify;
 

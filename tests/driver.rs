@@ -205,7 +205,7 @@ async fn a_panic_of_the_driver_is_a_failure_of_its_connection_alone() {
     let host = Host::new().await;
     let events = Arc::new(EventQueue::new(|| panic!("this doorbell is out of order")));
     let connection = Connection::new(1, events, true);
-    let task = tokio::spawn(driver::run(this_thread(), connection.clone(), host.target(), None));
+    let task = tokio::spawn(driver::run(this_thread(), connection.clone(), host.plan()));
     assert!(within("the end of the driver", task).await.unwrap_err().is_panic());
     let told = connection.take_events();
     assert_eq!(told & (flag::FAILED | flag::RELEASED), flag::FAILED | flag::RELEASED);
@@ -226,7 +226,7 @@ async fn the_descriptor_is_gone_before_the_release_is_told() {
         }
     }));
     let connection = Connection::new(1, events.clone(), true);
-    let task = tokio::spawn(driver::run(this_thread(), connection.clone(), host.target(), None));
+    let task = tokio::spawn(driver::run(this_thread(), connection.clone(), host.plan()));
     let Peer(stream) = host.accept().await;
     within("the connection to be up", async {
         while connection.info().is_none() {
@@ -259,7 +259,7 @@ async fn the_threads_of_the_process_serve_connections() {
     let events = Arc::new(EventQueue::new(|| {}));
     let connection = Connection::new(1, events, true);
     let io = threads.io.clone();
-    io.spawn(driver::run(threads, connection.clone(), host.target(), None));
+    io.spawn(driver::run(threads, connection.clone(), host.plan()));
     connection.stage(b"from another thread");
     connection.end();
     let mut peer = host.accept().await;

@@ -2,6 +2,7 @@
 
 // The certificate library builds on decorators, which want this loaded before it.
 import 'reflect-metadata';
+import { createPrivateKey } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 
@@ -72,6 +73,11 @@ export async function selfSigned({
     extensions: [new x509.BasicConstraintsExtension(ca, undefined, true), ...alternativeNames(names)],
   });
   return credentials(certificate, keys, []);
+}
+
+/** A private key in PEM, encrypted. */
+export function encryptedKey(pem, passphrase) {
+  return createPrivateKey(pem).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase });
 }
 
 function authority({ certificate, keys, subject, above }) {

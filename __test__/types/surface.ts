@@ -1,7 +1,10 @@
 // What holds in every environment. A line under @ts-expect-error is a test that the compiler refuses it.
 import {
   type AddressFailure,
+  type Binding,
+  type BindingConfig,
   connect,
+  createBinding,
   type LookupFunction,
   Socket,
   type SocketAddress,
@@ -55,6 +58,33 @@ const lookupAll: LookupFunction = (_hostname, _options, callback) => callback(nu
 connect(address, { lookup: lookupAll });
 // Any string, as in Cloudflare's declaration.
 connect(address, { secureTransport: 'off' as string });
+
+// A binding: every member may be left out, none may be added.
+const config: Required<BindingConfig> = {
+  tls: { ca: 'pem', keyLogFile: 'keys.log' },
+  network: { allow: ['public'] as const, deny: ['10.0.0.0/8'] },
+  timeout: 1000,
+  closeTimeout: 1000,
+  keepAlive: true,
+  lookup: lookupAll,
+  lockTls: true,
+};
+assert<Equal<ReturnType<typeof createBinding>, Binding>>();
+assert<Equal<Binding['connect'], typeof connect>>();
+accept<Socket>(createBinding(config).connect(address, options));
+createBinding({ keepAlive: 10_000 });
+// @ts-expect-error: a configuration is required
+createBinding();
+// @ts-expect-error: a misspelt member
+createBinding({ timeOut: 1 });
+// @ts-expect-error: a file, not a switch
+createBinding({ tls: { keyLogFile: true } });
+// @ts-expect-error: that is for bindings alone
+connect(address, { tls: { keyLogFile: 'keys.log' } });
+// @ts-expect-error: lists of entries
+createBinding({ network: { allow: 'public' } });
+// @ts-expect-error: the binding stays as it is
+createBinding({}).connect = connect;
 
 // The class is a value to compare with, and nobody makes an object of it.
 accept<(value: unknown) => value is Socket>((value) => value instanceof Socket);

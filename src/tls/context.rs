@@ -1,5 +1,6 @@
 //! Client configurations.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -8,6 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::version::{TLS12, TLS13};
 
 use super::failure::TlsFailure;
+use super::key_log::KeyLogFile;
 use super::trust::TrustStore;
 use super::verify::{Scope, Verifier};
 
@@ -39,6 +41,8 @@ pub struct Settings {
     pub min_version: Version,
     /// The newest version offered.
     pub max_version: Version,
+    /// The file to append the secrets of each session to. Whoever reads it can decrypt what is recorded.
+    pub key_log: Option<PathBuf>,
 }
 
 /// A client configuration with its session tickets.
@@ -81,6 +85,9 @@ impl Context {
         };
         config.alpn_protocols = settings.alpn;
         config.enable_sni = settings.sni;
+        if let Some(path) = settings.key_log {
+            config.key_log = Arc::new(KeyLogFile::open(&path)?);
+        }
         Ok(Context(Arc::new(config)))
     }
 

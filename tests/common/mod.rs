@@ -26,9 +26,9 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
-use winter_sockets::connect::Target;
+use winter_sockets::connect::{Target, Terms};
 use winter_sockets::connection::{Connection, Read, TlsRequest};
-use winter_sockets::driver;
+use winter_sockets::driver::{self, Plan};
 use winter_sockets::error::Failure;
 use winter_sockets::events::{EventQueue, flag};
 use winter_sockets::runtime::Threads;
@@ -62,23 +62,42 @@ struct Doorbell {
 impl Client {
     /// Reads ahead once asked for bytes.
     pub fn to(host: &Host) -> Self {
-        Client::start(host.target(), true, None)
+        Client::start(host.plan(), true)
     }
 
     /// May be upgraded to TLS, so it takes from the network only what is asked for.
     pub fn upgradable(host: &Host) -> Self {
-        Client::start(host.target(), false, None)
+        Client::start(host.plan(), false)
     }
 
     /// TLS from its first byte.
     pub fn secure(host: &Host, request: TlsRequest) -> Self {
-        Client::start(host.target(), true, Some(request))
+        let tls = Some(request);
+        Client::start(Plan { tls, ..host.plan() }, true)
     }
 
     /// Waits for its addresses.
     pub fn given() -> Self {
+        Client::given_under(Terms::default())
+    }
+
+    /// Under terms of the host's.
+    pub fn under(terms: Terms, host: &Host) -> Self {
+        let terms = Arc::new(terms);
+        Client::start(Plan { terms, ..host.plan() }, true)
+    }
+
+    /// The same, waiting for its addresses.
+    pub fn given_under(terms: Terms) -> Self {
         let host = "given.test".to_owned();
-        Client::start(Target::Given { host }, true, None)
+        Client::start(
+            Plan {
+                target: Target::Given { host },
+                tls: None,
+                terms: Arc::new(terms),
+            },
+            true,
+        )
     }
 
     /// One that is up, and the peer that it reached.
@@ -99,7 +118,7 @@ impl Client {
         (self, peer)
     }
 
-    fn start(target: Target, read_ahead: bool, tls: Option<TlsRequest>) -> Self {
+    fn start(plan: Plan, read_ahead: bool) -> Self {
         let doorbell = Arc::new(Doorbell::default());
         let bell = doorbell.clone();
         let events = Arc::new(EventQueue::new(move || {
@@ -108,7 +127,7 @@ impl Client {
         }));
         let connection = Connection::new(1, events.clone(), read_ahead);
         Client {
-            driver: tokio::spawn(driver::run(this_thread(), connection.clone(), target, tls)),
+            driver: tokio::spawn(driver::run(this_thread(), connection.clone(), plan)),
             connection,
             events,
             doorbell,
@@ -232,7 +251,7 @@ pub fn this_thread() -> Threads {
 pub const TOO_MUCH: usize = 16 * 1024 * 1024;
 
 /// Listens on loopback.
-pub struct Host(TcpListener);
+pub struct Host(pub TcpListener);
 
 impl Host {
     pub async fn new() -> Self {
@@ -247,10 +266,15 @@ impl Host {
         self.0.local_addr().unwrap()
     }
 
-    pub fn target(&self) -> Target {
-        Target::Host {
-            host: self.address().ip().to_string(),
-            port: self.address().port(),
+    /// To connect to it, in plaintext.
+    pub fn plan(&self) -> Plan {
+        Plan {
+            target: Target::Host {
+                host: self.address().ip().to_string(),
+                port: self.address().port(),
+            },
+            tls: None,
+            terms: Arc::default(),
         }
     }
 

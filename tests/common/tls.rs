@@ -88,6 +88,7 @@ pub fn trusting(certificates: impl IntoIterator<Item = Vec<u8>>) -> Settings {
         sni: true,
         min_version: Version::Tls12,
         max_version: Version::Tls13,
+        key_log: None,
     }
 }
 
