@@ -64,6 +64,15 @@ export declare class NativeConnection {
   close(timeout: number): boolean
   /** Releases the descriptor at once. */
   dropNow(): void
+  /** Releases the descriptor at once, by a reset where the connection is up. */
+  reset(): void
+  /** Whether small segments are sent at once. */
+  setNoDelay(on: boolean): void
+  /**
+   * Whether an idle connection is probed: after so many seconds, at intervals of seconds, so many times. 0 leaves the
+   * number to us.
+   */
+  setKeepAlive(on: boolean, idle: number, interval: number, count: number): void
   /** The addresses that the caller's lookup found; false if one is not an address. */
   resolved(addresses: Array<string>, port: number): boolean
   /** The server is the right one. */

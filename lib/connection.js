@@ -18,11 +18,17 @@ function identityOf(settings) {
   return check && settings.rejectUnauthorized ? { name: settings.serverName, check } : null;
 }
 
+function peerOf({ rejectUnauthorized, serverName, sni }) {
+  return { isVerified: rejectUnauthorized, serverName: sni ? serverName : null };
+}
+
 class Connection {
   /** Whether it keeps the process alive; written by the doorbell. */
   referenced = false;
   /** Whether its descriptor is gone; written by the doorbell. */
   released = false;
+  /** With TLS: whether the peer is verified, and the name that is sent to it, null for none. */
+  tls = null;
   #native;
   #target;
   #first;
@@ -50,6 +56,7 @@ class Connection {
     // An address needs no lookup, as in `net.connect`.
     const lookup = isIP(host) ? null : target.lookup;
     this.#identity = identityOf(tls?.settings);
+    this.tls = tls && peerOf(tls.settings);
     this.#native = doorbell.open(
       this,
       host,
@@ -93,6 +100,12 @@ class Connection {
       cipher: secure ? cipher : null,
       peerCertificate: secure ? peerCertificate : null,
     };
+  }
+
+  /** Both ends, numeric `ip:port`, once TCP is up; null before. */
+  get addresses() {
+    const info = this.#native.info();
+    return info && { localAddress: info.localAddress, peerAddress: info.peerAddress };
   }
 
   // --- writing ---
@@ -166,6 +179,7 @@ class Connection {
     this.#current = lifecycle;
     this.#takesWrites = false;
     this.#identity = identityOf(settings);
+    this.tls = peerOf(settings);
     this.#upgradeAt = this.#native.upgrade(context, settings.serverName, this.#identity !== null);
   }
 
@@ -189,6 +203,20 @@ class Connection {
   abort(reason) {
     this.#first.abort(reason);
     this.#current.abort(reason);
+  }
+
+  /** Has the connection end by a reset, to be followed by `drop()`. */
+  reset() {
+    this.#native.reset();
+  }
+
+  setNoDelay(on) {
+    this.#native.setNoDelay(on);
+  }
+
+  /** Times in seconds; 0 leaves one to the native side. */
+  setKeepAlive(on, { idle, interval, count }) {
+    this.#native.setKeepAlive(on, idle, interval, count);
   }
 
   reference(wanted) {

@@ -57,6 +57,21 @@ function writableClosed() {
   return Object.assign(new TypeError('Invalid state: WritableStream is closed'), { code: 'ERR_INVALID_STATE' });
 }
 
+/** What Node says of a write to a socket that the peer has ended. */
+function endedByPeer() {
+  return new SocketError('This socket has been ended by the other party', { code: 'EPIPE', syscall: 'write' });
+}
+
+/** A method of Node's that cannot have its effect here. */
+function unsupported(method, reason) {
+  return Object.assign(new Error(`${method} is not available: ${reason}`), { code: 'ERR_METHOD_NOT_IMPLEMENTED' });
+}
+
+/** A number outside what makes sense, as Node tells it. */
+function outOfRange(field, problem) {
+  return Object.assign(new RangeError(`"${field}" ${problem}`), { code: 'ERR_OUT_OF_RANGE' });
+}
+
 /** An argument of the wrong type. Tells the kind of what was received, never the value: it may be a passphrase. */
 function invalidType(field, expected, received) {
   return misuse('ERR_INVALID_ARG_TYPE', `"${field}" must be ${expected}; received ${kindOf(received)}`);
@@ -86,12 +101,15 @@ module.exports = {
   SocketError,
   badState,
   closedBeforeOpen,
+  endedByPeer,
   fromNative,
   identityRefused,
   injected,
   invalidType,
   invalidValue,
   lookupFailed,
+  outOfRange,
   quote,
+  unsupported,
   writableClosed,
 };

@@ -64,6 +64,11 @@ class Lifecycle {
     return this.#connection;
   }
 
+  /** Whether the connection ever was up. */
+  get wasOpened() {
+    return this.#wasOpened;
+  }
+
   /** `onOver` is called once nothing can change any more. */
   attach(connection, onOver = ignore) {
     this.#connection = connection;
@@ -124,13 +129,41 @@ class Lifecycle {
     this.#failSource();
   }
 
-  /** Hands the connection over to `next`. Misuse throws; what only the connection's state forbids fails `next`. */
-  upgrade(next, prepareTls) {
+  /** Like `abort()`, but that the peer is told by a reset. */
+  reset(reason) {
+    if (!this.#isLive) return;
+    this.#connection.reset();
+    this.abort(reason);
+  }
+
+  /**
+   * Lets go of the connection as `destroy()` of a `net.Socket` does: what was accepted of the writes is still sent, those that
+   * wait reject with `reason`. A connection that is not up is given up.
+   */
+  letGo(reason) {
+    if (!this.#isLive) return;
+    if (!this.#wasOpened) return this.abort(reason);
+    this.#connection.discardUnaccepted(reason);
+    this.close();
+  }
+
+  /** From now on the peer's end leaves the output alone: whoever asks for this sees to it. */
+  keepOutputOpen() {
+    this.#settings = { ...this.#settings, allowHalfOpen: true };
+  }
+
+  /** Throws where `startTls()` is a misuse. */
+  checkUpgrade() {
     const { secureTransport } = this.#settings;
     if (secureTransport === 'on') throw badState('startTls() cannot be called on a TLS socket');
     if (secureTransport !== 'starttls') throw badState('startTls() needs secureTransport "starttls" in connect()');
     if (this.#isHandedOver) throw badState('startTls() was called before');
     if (this.state === 'closed') throw badState('startTls() was called on a closed socket');
+  }
+
+  /** Hands the connection over to `next`. Misuse throws; what only the connection's state forbids fails `next`. */
+  upgrade(next, prepareTls) {
+    this.checkUpgrade();
     if (this.state === 'closing') return next.failBeforeOpen(badState('startTls() was called on a closing socket'));
     if (this.state === 'failed') return next.failBeforeOpen(this.#failure.reason);
     if (this.#output === 'ending' || this.#output === 'ended' || this.#sink?.closing) {

@@ -9,10 +9,18 @@ const { parseConnectArguments, parseHostedTls } = require('./options.js');
 /** Only this module makes sockets; for everybody else the constructor is illegal, as in the reference. */
 const TOKEN = Symbol('winter-sockets');
 
+/** The Lifecycle of a socket of ours, null of anything else. */
+let lifecycleOf;
+
 class Socket {
   #lifecycle;
   /** `{ tls, hostSettings }`: what `startTls()` starts from. */
   #security;
+
+  static {
+    lifecycleOf = (value) =>
+      typeof value === 'object' && value !== null && #lifecycle in value ? value.#lifecycle : null;
+  }
 
   constructor(token, lifecycle, security) {
     if (token !== TOKEN) throw new TypeError('Illegal constructor');
@@ -120,4 +128,4 @@ function withContext(settings) {
   return { settings, context: contextFor(settings) };
 }
 
-module.exports = { Socket, connect, openSocket };
+module.exports = { Socket, connect, lifecycleOf, openSocket };

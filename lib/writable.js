@@ -36,8 +36,15 @@ class SocketWritable extends WritableStream {
   }
 }
 
+/** What `writer.write(bytes)` does, told at once where the bytes are accepted at once: null then, else its promise. */
+let offer;
+
 class SocketWriter extends WritableStreamDefaultWriter {
   #sink;
+
+  static {
+    offer = (writer, bytes) => writer.#offer(bytes);
+  }
 
   constructor(stream) {
     super(stream);
@@ -72,6 +79,11 @@ class SocketWriter extends WritableStreamDefaultWriter {
       return Promise.reject(error);
     }
     return sink.send(bytes);
+  }
+
+  #offer(bytes) {
+    const sink = this.#sink;
+    return !this.#holdsLock || sink.broken || sink.closing ? this.write(bytes) : sink.offer(bytes);
   }
 
   close() {
@@ -128,8 +140,13 @@ class Sink {
 
   /** Sends bytes; the promise settles when the native queue accepts them. */
   send(bytes) {
+    return this.offer(bytes) ?? Promise.resolve();
+  }
+
+  /** The same, but null for bytes that were accepted at once. */
+  offer(bytes) {
     const position = this.#connection.write(bytes);
-    return position === null ? Promise.resolve() : this.#sendLater(bytes.byteLength, position);
+    return position === null ? null : this.#sendLater(bytes.byteLength, position);
   }
 
   #sendLater(size, position) {
@@ -225,4 +242,4 @@ class Sink {
   }
 }
 
-module.exports = { Sink };
+module.exports = { Sink, offer };

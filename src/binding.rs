@@ -20,6 +20,7 @@ use crate::error::Failure;
 use crate::events::{EventQueue, flag};
 use crate::resolve::literal;
 use crate::runtime;
+use crate::tuning::{KeepAlive, Tuning};
 
 mod configuration;
 
@@ -376,6 +377,37 @@ impl NativeConnection {
     #[napi]
     pub fn drop_now(&self) {
         self.connection.drop_now();
+    }
+
+    /// Releases the descriptor at once, by a reset where the connection is up.
+    #[napi]
+    pub fn reset(&self) {
+        self.connection.reset();
+    }
+
+    /// Whether small segments are sent at once.
+    #[napi]
+    pub fn set_no_delay(&self, on: bool) {
+        self.connection.tune(Tuning {
+            no_delay: Some(on),
+            ..Tuning::default()
+        });
+    }
+
+    /// Whether an idle connection is probed: after so many seconds, at intervals of seconds, so many times. 0 leaves the
+    /// number to us.
+    #[napi]
+    pub fn set_keep_alive(&self, on: bool, idle: u32, interval: u32, count: u32) {
+        let given = |seconds: u32| (seconds > 0).then(|| Duration::from_secs(seconds.into()));
+        let probes = KeepAlive::On {
+            idle: given(idle),
+            interval: given(interval),
+            count: (count > 0).then_some(count),
+        };
+        self.connection.tune(Tuning {
+            keep_alive: Some(if on { probes } else { KeepAlive::Off }),
+            ..Tuning::default()
+        });
     }
 
     /// The addresses that the caller's lookup found; false if one is not an address.

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
@@ -17,6 +16,7 @@ use crate::error::{Attempt, Failure, POLICY_DENIED, Step};
 use crate::policy::Policy;
 use crate::race::{AttemptId, Input, Output, Race};
 use crate::resolve::{ResolveError, resolve};
+use crate::tuning::{KeepAlive, Tuning};
 
 /// What to connect to.
 #[derive(Clone, Debug)]
@@ -46,15 +46,6 @@ pub struct Terms {
     pub keep_alive: Option<KeepAlive>,
 }
 
-/// When the kernel begins to probe a silent peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepAlive {
-    /// When the system's settings say so, and as they say.
-    System,
-    /// After so much silence, in whole seconds; then each second, and ten times. That is what Node sets.
-    After(Duration),
-}
-
 /// Opens a TCP stream to the first permitted address that answers. Dropping the future abandons every attempt.
 pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> Result<TcpStream, Failure> {
     let (host, addresses) = match target {
@@ -69,7 +60,14 @@ pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> 
     };
     let addresses = permitted(&terms.policy, &host, addresses)?;
     let stream = race(host, addresses).await?;
-    set_options(&stream, terms).map_err(|error| Failure::from_io(Step::Connect, &error))?;
+    let tuning = Tuning {
+        // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
+        no_delay: Some(true),
+        keep_alive: terms.keep_alive,
+    };
+    tuning
+        .apply(&stream)
+        .map_err(|error| Failure::from_io(Step::Connect, &error))?;
     Ok(stream)
 }
 
@@ -84,23 +82,6 @@ fn permitted(policy: &Policy, host: &str, addresses: Vec<SocketAddr>) -> Result<
         return Err(Failure::PolicyDenied(denied.collect()));
     }
     Ok(permitted)
-}
-
-fn set_options(stream: &TcpStream, terms: &Terms) -> io::Result<()> {
-    // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
-    stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
-    match terms.keep_alive {
-        None => Ok(()),
-        Some(KeepAlive::System) => socket.set_keepalive(true),
-        Some(KeepAlive::After(silence)) => {
-            let probes = TcpKeepalive::new()
-                .with_time(silence)
-                .with_interval(Duration::from_secs(1))
-                .with_retries(10);
-            socket.set_tcp_keepalive(&probes)
-        }
-    }
 }
 
 /// Keeps the clock and the sockets of a [`Race`].

@@ -17,6 +17,7 @@ use crate::events::{EventQueue, flag};
 use crate::inbox::Inbox;
 use crate::queue::{Next, SendQueue};
 use crate::tls;
+use crate::tuning::Tuning;
 
 mod driving;
 mod handle;
@@ -102,6 +103,10 @@ struct State {
     injected: bool,
     closing: Option<Closing>,
     dropped: bool,
+    /// Being dropped means a reset.
+    resets: bool,
+    /// Settings that the driver has not made yet.
+    tuning: Option<Tuning>,
     identity_accepted: bool,
     addresses: Option<Vec<SocketAddr>>,
     failure: Option<Failure>,
@@ -144,6 +149,8 @@ pub struct Work {
     pub closing: Option<Closing>,
     /// The connection is to be dropped, whatever it was doing.
     pub dropped: bool,
+    /// Settings of the descriptor to be made.
+    pub tuning: Option<Tuning>,
 }
 
 /// What both sides use.

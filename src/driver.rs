@@ -20,6 +20,7 @@ use crate::pump::{Pump, Turn};
 use crate::runtime::Threads;
 use crate::tls;
 use crate::transport::Transport;
+use crate::tuning::reset_on_close;
 
 /// After our end of the stream the peer's bytes are read into the void, for so long at most ...
 const DRAIN_TIME: Duration = Duration::from_secs(1);
@@ -97,7 +98,13 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
             }
             Turn::Finished { input_ended: true } => return Ok(()),
             Turn::Finished { input_ended: false } => return drain(connection, rest.into_tcp()).await,
-            Turn::Dropped => return Err(None),
+            Turn::Dropped => {
+                if connection.resets() {
+                    // Where that fails there is no connection left to reset.
+                    let _ = reset_on_close(rest.tcp());
+                }
+                return Err(None);
+            }
             Turn::Failed(failure) => return Err(Some(failure)),
             Turn::FailedQuietly(failure) => {
                 drop(rest);

@@ -10,6 +10,7 @@
 //! | [`connect`] | from a host to an open TCP stream: [`resolve`], then the [`race`] of its addresses |
 //! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
+//! | [`tuning`] | settings of the descriptor that may change while the connection lives |
 //! | [`tls`] | configurations, trust, verification, the handshake |
 //! | [`queue`] | what is to be sent, in order: bytes, the upgrade, the end |
 //! | [`inbox`] | what was received and not yet read |
@@ -34,3 +35,4 @@ pub mod resolve;
 pub mod runtime;
 pub mod tls;
 pub mod transport;
+pub mod tuning;

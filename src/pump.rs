@@ -90,6 +90,10 @@ impl<'a> Pump<'a> {
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         loop {
             let work = self.connection.work(cx, &mut self.buffers);
+            if let Some(tuning) = work.tuning {
+                // A connection that was reset refuses; sending and receiving will tell of that.
+                let _ = tuning.apply(self.transport.tcp());
+            }
             if work.dropped {
                 return Poll::Ready(Turn::Dropped);
             }

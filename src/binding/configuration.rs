@@ -7,9 +7,10 @@ use napi::bindgen_prelude::Uint8Array;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 
-use crate::connect::{self, KeepAlive};
+use crate::connect;
 use crate::policy::{Class, Policy, Rule};
 use crate::tls;
+use crate::tuning::KeepAlive;
 
 /// What the host sets for connections.
 #[napi(object)]
@@ -74,9 +75,10 @@ impl ConnectTerms {
                     deny: rules(settings.deny)?,
                 },
                 timeout: settings.timeout.map(milliseconds),
-                keep_alive: settings.keep_alive.map(|silence| match silence {
-                    0 => KeepAlive::System,
-                    silence => KeepAlive::After(milliseconds(silence)),
+                keep_alive: settings.keep_alive.map(|silence| KeepAlive::On {
+                    idle: (silence > 0).then(|| milliseconds(silence)),
+                    interval: None,
+                    count: None,
                 }),
             }),
         })

@@ -27,6 +27,7 @@ impl Connection {
             },
             closing: state.closing,
             dropped: state.dropped,
+            tuning: state.tuning.take(),
         }
     }
 
@@ -48,6 +49,11 @@ impl Connection {
         let mut state = self.lock();
         state.register(cx);
         if state.dropped { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Whether the connection is to be reset when it is dropped.
+    pub fn resets(&self) -> bool {
+        self.lock().resets
     }
 
     /// Ready when the addresses to try were given.

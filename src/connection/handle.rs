@@ -22,6 +22,8 @@ impl Connection {
                 injected: false,
                 closing: None,
                 dropped: false,
+                resets: false,
+                tuning: None,
                 identity_accepted: false,
                 addresses: None,
                 failure: None,
@@ -176,6 +178,21 @@ impl Connection {
     pub fn drop_now(&self) {
         let mut state = self.change();
         state.dropped = true;
+        state.wake_driver();
+    }
+
+    /// Releases the descriptor at once; where the connection is up, the peer is told by a reset.
+    pub fn reset(&self) {
+        let mut state = self.change();
+        state.resets = true;
+        state.dropped = true;
+        state.wake_driver();
+    }
+
+    /// Changes settings of the descriptor: now, or when the connection is up.
+    pub fn tune(&self, tuning: Tuning) {
+        let mut state = self.change();
+        state.tuning.get_or_insert_default().merge(tuning);
         state.wake_driver();
     }
 
