@@ -8,6 +8,7 @@ import { describe, test } from 'node:test';
 import { tlsOptionTable } from '../lib/tls-option-table.js';
 import { names as behaviours } from './conformance/behaviours.mjs';
 import { differences } from './conformance/differences.mjs';
+import { openGuide } from './support/guide.mjs';
 import { root, runNode } from './support/process.mjs';
 
 const notOurs = new Set(['node_modules', 'target', '.git']);
@@ -62,6 +63,29 @@ describe('examples', () => {
         const { stderr, code: exit } = await runNode(['--check', file]);
         assert.equal(exit, 0, stderr);
       }
+    });
+  }
+});
+
+describe('guides', () => {
+  const tests = find(join(root, '__test__'), '.test.mjs').map(read);
+
+  for (const name of ['bundlers.md', 'workers.md']) {
+    const path = join('docs', name);
+    test(`every block of ${name} is asked for by a test`, () => {
+      const readers = tests.filter((source) => source.includes(`openGuide('docs/${name}')`)).join('\n');
+      const parts = [...readers.matchAll(/guide\.(commands|block|file)\('([^']+)'\)/g)];
+      const asks = ({ language, file, code }) => {
+        if (file !== null && readers.includes('guide.files()')) return true;
+        const kind = file !== null ? 'file' : language === 'sh' ? 'commands' : 'block';
+        return parts.some(
+          ([, method, part]) => method === kind && (kind === 'file' ? file === part : code.includes(part)),
+        );
+      };
+      assert.deepEqual(
+        openGuide(path).blocks.filter((block) => !asks(block)),
+        [],
+      );
     });
   }
 });

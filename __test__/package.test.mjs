@@ -3,16 +3,18 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { openGuide } from './support/guide.mjs';
 import { root, runNode } from './support/process.mjs';
 
 const require = createRequire(import.meta.url);
 const run = promisify(execFile);
+const guide = openGuide('docs/bundlers.md');
 
 // The addon is built in release mode: minutes where nothing can be reused.
 const buildTimeout = 15 * 60_000;
@@ -85,9 +87,12 @@ describe('the packed tarball', () => {
     assert.equal(greeting.code, 0);
 
     write(project, 'main.ts', typedScript);
+    write(project, 'tsconfig.json', guide.block('winter-sockets/types'));
+    mkdirSync(join(project, 'node_modules', '@types'));
+    symlinkSync(join(root, 'node_modules', '@types', 'node'), join(project, 'node_modules', '@types', 'node'));
     const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
-    const options = ['--strict', '--noEmit', '--module', 'nodenext', '--lib', 'es2022,dom'];
-    const types = await runNode([tsc, ...options, 'main.ts'], { cwd: project });
+    const options = ['--strict', '--noEmit', '--module', 'nodenext', '--lib', 'es2022'];
+    const types = await runNode([tsc, '--project', '.', ...options], { cwd: project });
     assert.equal(types.code, 0, types.stdout);
   });
 
@@ -122,9 +127,11 @@ const server = createServer((peer) => peer.end('hello')).listen(0, '127.0.0.1', 
 `;
 
 const typedScript = `
+import { connect as byName } from 'cloudflare:sockets';
 import { connect, type Socket, SocketError } from 'winter-sockets';
 import 'winter-sockets/register';
 const socket: Socket = connect('127.0.0.1:1', { secureTransport: 'starttls' });
+export const same: typeof connect = byName;
 export const failure = socket.opened.catch((error: unknown) => error instanceof SocketError && error.code);
 `;
 

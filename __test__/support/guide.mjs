@@ -7,44 +7,36 @@ import { root } from './process.mjs';
 
 const FILE_NAME = /^(?:\/\/|#) ([\w./-]+\.\w+)\n/;
 
-/** Opens a document by its path in the package. Blocks that were asked for count as used. */
+/** Opens a document by its path in the package. docs.test.mjs sees to it that each block is asked for by a test. */
 export function openGuide(path) {
   const text = readFileSync(join(root, path), 'utf8');
   const blocks = [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({
     language,
     code,
     file: code.match(FILE_NAME)?.[1] ?? null,
-    used: false,
   }));
-  const use = (fits, what) => {
-    const found = blocks.filter(fits);
+  const find = (fits, what) => {
+    const fitting = blocks.filter(fits);
+    const whole = fitting.filter(({ code }) => code.trim() === what);
+    const found = whole.length > 0 ? whole : fitting;
     if (found.length !== 1) throw new Error(`${path} has ${found.length} blocks for ${what}`);
-    found[0].used = true;
     return found[0].code;
   };
 
   return {
     text,
-
-    /** The text of the file. */
-    file: (name) => use((block) => block.file === name, name),
+    blocks,
 
     /** Every file, as texts by their path. */
-    files() {
-      const files = blocks.filter(({ file }) => file !== null);
-      for (const block of files) block.used = true;
-      return Object.fromEntries(files.map(({ file, code }) => [file, code]));
-    },
+    files: () => Object.fromEntries(blocks.filter(({ file }) => file !== null).map(({ file, code }) => [file, code])),
 
-    /** The block that contains the text, in the given language. */
-    block: (language, part) => use((block) => block.language === language && block.code.includes(part), part),
+    /** The text of one file. */
+    file: (name) => find((block) => block.file === name, name),
 
-    /** The commands that contain the text. */
-    commands: (part) => use((block) => block.language === 'sh' && block.code.includes(part), part),
+    /** The commands that are the text, or else contain it. */
+    commands: (part) => find((block) => block.language === 'sh' && block.code.includes(part), part),
 
-    /** The first lines of the blocks that nobody asked for. */
-    get unused() {
-      return blocks.filter(({ used }) => !used).map(({ code }) => code.split('\n')[0]);
-    },
+    /** The block that contains the text and is neither. */
+    block: (part) => find(({ language, file, code }) => language !== 'sh' && !file && code.includes(part), part),
   };
 }

@@ -17,7 +17,7 @@ export class NoReference extends Error {}
 /**
  * Starts a Worker of the given modules, `{ name: file }`, the first of which is its entry. The files lie in the folder and
  * are named from there; `caFile`, which may be left out, is trusted too. Loopback is reachable; nothing else differs from
- * the defaults. `env` holds texts for the second argument of `fetch()`.
+ * the defaults. `env` is the second argument of `fetch()`: texts, and what JSON can carry.
  *
  * Returns `{ port, stop() }`. Rejects with a NoReference where workerd does not start.
  */
@@ -29,7 +29,10 @@ export async function startWorkerd(folder, modules, { caFile, env = {} } = {}) {
 
 function configuration(modules, { caFile, env }) {
   const embedded = Object.entries(modules).map(([name, file]) => `(name = "${name}", esModule = embed "${file}")`);
-  const bindings = Object.entries(env).map(([name, text]) => `(name = "${name}", text = ${JSON.stringify(text)})`);
+  const bindings = Object.entries(env).map(([name, value]) => {
+    const isText = typeof value === 'string';
+    return `(name = "${name}", ${isText ? 'text' : 'json'} = ${JSON.stringify(isText ? value : JSON.stringify(value))})`;
+  });
   const trust = caFile ? `tlsOptions = (trustedCertificates = [embed "${caFile}"]),` : '';
   return `
     using Workerd = import "/workerd/workerd.capnp";
