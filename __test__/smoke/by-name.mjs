@@ -1,0 +1,3 @@
+// The name as code for Workers has it.
+
+export { connect } from 'cloudflare:sockets';

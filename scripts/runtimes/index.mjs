@@ -1,0 +1,40 @@
+// Runs the cases of __test__/smoke in every runtime that the package is said to work in, and writes the table in README.md.
+// Runtimes that are missing are fetched first. `--check` writes nothing, and fails where the table is not what was seen.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { runCases } from '../../__test__/smoke/run.mjs';
+import { runtimes } from './list.mjs';
+import { expectedTable, tableIn, withTable } from './table.mjs';
+
+const readme = new URL('../../README.md', import.meta.url);
+const mayWrite = !process.argv.includes('--check');
+const all = runtimes();
+const surprises = [];
+
+for (const runtime of all) {
+  const title = `${runtime.name} ${runtime.version}`;
+  if (runtime.missing && !runtime.fetch()) {
+    surprises.push(`${title} could not be fetched`);
+    continue;
+  }
+  const outcomes = Object.entries(await runCases(runtime));
+  console.log(`${title}: ${outcomes.filter(([, failure]) => failure === null).length} of ${outcomes.length} cases`);
+  for (const [name, failure] of outcomes) {
+    const limit = runtime.limits[name];
+    if (failure !== null && !limit) surprises.push(`${title}, ${name}: ${failure}`);
+    // A limit that is none any more is to be taken out.
+    if (failure === null && limit) surprises.push(`${title}, ${name}: works, although it is written that ${limit}`);
+  }
+}
+
+for (const surprise of surprises) console.error(`\n${surprise}`);
+if (surprises.length > 0) process.exit(1);
+
+const text = readFileSync(readme, 'utf8');
+const table = expectedTable(all);
+if (mayWrite) {
+  writeFileSync(readme, withTable(text, table));
+} else if (tableIn(text) !== table) {
+  console.error('The table of runtimes in README.md is out of date: node scripts/runtimes/index.mjs writes it.');
+  process.exit(1);
+}
