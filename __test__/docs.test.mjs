@@ -70,7 +70,7 @@ describe('examples', () => {
 describe('guides', () => {
   const tests = find(join(root, '__test__'), '.test.mjs').map(read);
 
-  for (const name of ['bundlers.md', 'workers.md', 'your-driver.md']) {
+  for (const name of ['bundlers.md', 'pg.md', 'workers.md', 'your-driver.md']) {
     const path = join('docs', name);
     test(`every block of ${name} is asked for by a test`, () => {
       const readers = tests.filter((source) => source.includes(`openGuide('docs/${name}')`)).join('\n');
