@@ -2,7 +2,10 @@
 
 import * as connect from './scenarios/connect.mjs';
 import * as download from './scenarios/download.mjs';
+import * as firstByte from './scenarios/first-byte.mjs';
+import * as growth from './scenarios/growth.mjs';
 import * as idleMemory from './scenarios/idle-memory.mjs';
+import * as pg from './scenarios/pg.mjs';
 import * as pingPong from './scenarios/ping-pong.mjs';
 import * as slowReader from './scenarios/slow-reader.mjs';
 import * as startTls from './scenarios/start-tls.mjs';
@@ -11,44 +14,66 @@ import * as upload from './scenarios/upload.mjs';
 /** What the others are compared with. */
 export const reference = 'node';
 
-/** By name, which is the name of the file, with a title for readers. */
+/**
+ * By name: the title for readers, the runtime (programs.mjs has them), the file of implementations/ (but for "native",
+ * which is a program of its own), and the package that it needs, if any.
+ */
 export const implementations = {
-  'winter-sockets': { title: 'winter-sockets' },
-  node: { title: 'node:net, node:tls' },
-  toweb: { title: 'Duplex.toWeb' },
-  arrowood: { title: '@arrowood.dev/socket' },
+  'winter-sockets': { title: 'winter-sockets', runtime: 'node', module: 'winter-sockets' },
+  node: { title: 'node:net, node:tls', runtime: 'node', module: 'node' },
+  toweb: { title: 'Duplex.toWeb', runtime: 'node', module: 'toweb' },
+  arrowood: {
+    title: '@arrowood.dev/socket',
+    runtime: 'node',
+    module: 'arrowood',
+    needs: '@arrowood.dev/socket',
+  },
+  workerd: { title: 'workerd', runtime: 'workerd', module: 'workerd' },
+  deno: { title: 'Deno', runtime: 'deno', module: 'deno' },
+  bun: { title: 'Bun.connect', runtime: 'bun', module: 'bun' },
+  'bun-node': { title: 'node:net, node:tls in Bun', runtime: 'bun', module: 'node' },
+  native: { title: 'native tokio, rustls', runtime: 'native', module: 'native' },
+};
+
+const files = {
+  download,
+  upload,
+  'ping-pong': pingPong,
+  connect,
+  'start-tls': startTls,
+  'first-byte': firstByte,
+  'idle-memory': idleMemory,
+  'slow-reader': slowReader,
+  pg,
+  growth,
 };
 
 const transports = [
   { suffix: 'plain', secureTransport: 'off', port: 'plain' },
   { suffix: 'tls', secureTransport: 'on', port: 'tls' },
 ];
+const upgraded = { secureTransport: 'starttls', port: 'starttls' };
 
 /**
- * Every scenario: `{ name, title, unit, short, run, variant, secureTransport, port }`. `short` are those of the short
- * set, `port` is what is spoken on the port of the server that it needs.
+ * Every scenario: `{ name, title, file, unit, short, implementations, variant, secureTransport, port }`. `short` are those
+ * of the short set, `file` is that of scenarios/, `implementations` the names of those it exists for, `port` what is
+ * spoken on the port of the server that it needs.
  */
-export const scenarios = [
-  ...[download, upload, pingPong, connect].flatMap(overEachTransport),
-  ...startTls.variants.map((variant) => scenario(startTls, variant, { secureTransport: 'starttls', port: 'starttls' })),
-  ...[idleMemory, slowReader].flatMap(overEachTransport),
-];
+export const scenarios = Object.entries(files).flatMap(([file, module]) =>
+  module.variants.flatMap((variant) => {
+    const { name, title, short } = variant;
+    const { unit, implementations: only = Object.keys(implementations) } = module;
+    const shared = { name, title, file, unit, short, implementations: only, variant };
+    if (module === startTls) return [{ ...shared, ...upgraded }];
+    return transports.map(({ suffix, ...transport }) => ({
+      ...shared,
+      ...transport,
+      name: `${name}-${suffix}`,
+      title: `${title}${suffix === 'tls' ? ', TLS' : ''}`,
+    }));
+  }),
+);
 
 export function findScenario(name) {
   return scenarios.find((each) => each.name === name);
-}
-
-function overEachTransport(module) {
-  return module.variants.flatMap((variant) =>
-    transports.map(({ suffix, ...transport }) => ({
-      ...scenario(module, variant, transport),
-      name: `${variant.name}-${suffix}`,
-      title: `${variant.title}${suffix === 'tls' ? ', TLS' : ''}`,
-    })),
-  );
-}
-
-function scenario({ unit, run }, variant, { secureTransport, port }) {
-  const { name, title, short } = variant;
-  return { name, title, unit, short, run, variant, secureTransport, port };
 }

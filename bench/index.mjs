@@ -1,19 +1,16 @@
 // `npm run bench`: this package beside what users would pick instead. `--help` tells the options, docs/performance.md
 // the method.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { help, readArguments } from './arguments.mjs';
-import { scenarios } from './catalogue.mjs';
-import { toSvg } from './report/chart.mjs';
-import { toMarkdown } from './report/table.mjs';
-import { runRounds } from './rounds.mjs';
-import { buildServer, startServer } from './server-process.mjs';
-import { summarise } from './statistics.mjs';
+import { implementations, scenarios } from './catalogue.mjs';
+import { buildNative, startEnvironment } from './environment.mjs';
+import { fetchNodes, findClients } from './programs.mjs';
+import { describe, print, publish, save } from './report/report.mjs';
+import { countOf, runRounds } from './rounds.mjs';
+import { fitting } from './sizes.mjs';
 
-const results = new URL('results/', import.meta.url);
-
-// Leaving by exit() takes the server down and its key away as well.
+// Leaving by exit() takes the servers down and their keys away as well.
 process.on('SIGINT', () => process.exit(130));
 process.on('SIGTERM', () => process.exit(143));
 
@@ -21,41 +18,55 @@ try {
   const plan = readArguments(process.argv.slice(2));
   if (plan.help) process.stdout.write(help);
   else if (plan.list) for (const { name, title } of scenarios) console.log(`${name.padEnd(18)} ${title}`);
-  else await run(plan);
+  else finish(plan.from ? merge(plan.from) : await measure(plan), plan);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;
 }
 
-async function run(plan) {
-  const machine = describeMachine();
-  const server = await startServer(buildServer('release'));
-  let measurements;
+/** Resolves to a run: what was measured, on which machine, with what. */
+async function measure(plan) {
+  fetchNodes(plan.nodes);
+  const nodes = plan.nodes.map(({ path }) => path);
+  const { clients, missing } = findClients(plan.implementations, nodes);
+  for (const { implementation, reason } of missing) {
+    console.error(`Left out: ${implementations[implementation].title} is not installed here (${reason}).`);
+  }
+  const { size, lost } = fitting(plan.size);
+  for (const sentence of lost) console.error(sentence);
+
+  const run = { ...describe({ clients, missing, lost, size }), measurements: [] };
+  const withPostgres = plan.scenarios.some(({ file }) => file === 'pg');
+  const environment = await startEnvironment(buildNative('release'), { withPostgres });
+  const total = countOf({ ...plan, clients });
+  let done = 0;
+  const onProgress = (text) => console.error(`${++done} of ${total}: ${text}`);
   try {
-    measurements = await runRounds(plan, server, (text) => console.error(text));
+    for await (const round of runRounds({ ...plan, clients, size }, environment, onProgress)) {
+      run.measurements.push(...round);
+      // Who interrupts a long run keeps the rounds that are done.
+      save(run);
+    }
   } finally {
-    await server.stop();
+    await environment.stop();
   }
-  const summary = summarise(measurements);
-  console.log(toMarkdown(summary, { rounds: plan.rounds, machine }));
-  save(summary, { rounds: plan.rounds, size: plan.size, machine, summary, measurements });
+  return run;
 }
 
-function save(summary, report) {
-  mkdirSync(results, { recursive: true });
-  write('results.json', `${JSON.stringify({ date: new Date().toISOString(), ...report }, null, 2)}\n`);
-  for (const node of new Set(summary.map((each) => each.node))) {
-    write(`node-${node}.svg`, toSvg(summary.filter((each) => each.node === node)));
-  }
+/** One run of several, described as the first one. */
+function merge(paths) {
+  const runs = paths.map((path) => {
+    try {
+      return JSON.parse(readFileSync(path, 'utf8'));
+    } catch (error) {
+      throw new Error(`--from: "${path}" holds no results: ${error.message.replaceAll('\n', ' ')}`, { cause: error });
+    }
+  });
+  return { ...runs[0], measurements: runs.flatMap(({ measurements }) => measurements) };
 }
 
-function write(name, text) {
-  writeFileSync(new URL(name, results), text);
-  console.error(`bench/results/${name}`);
-}
-
-/** The load is that of before: a machine that was busy then says nothing reliable. */
-function describeMachine() {
-  const [load] = loadavg();
-  return `${cpus()[0].model}, ${availableParallelism()} cores, load ${load.toFixed(1)} before the run.`;
+function finish(run, plan) {
+  const failed = print(run);
+  for (const path of [...save(run), ...(plan.publish ? publish(run) : [])]) console.error(path);
+  if (failed) process.exitCode = 1;
 }

@@ -1,7 +1,8 @@
 // The Node releases that tests run the package on besides the one that runs them: one of each major that is supported.
 //
 // `node scripts/node-majors.mjs` fetches those that are missing, into target/node-majors (some 190 MB each), and prints
-// where they are. It fails if one cannot be had, so that a test that skips one has said so and CI skips none.
+// where they are; with majors as arguments, only those. It fails if one cannot be had, so that a test that skips one has
+// said so and CI skips none.
 
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
@@ -33,7 +34,9 @@ function pathOf(version) {
 }
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  for (const { version, path, missing, fetch } of nodeMajors()) {
+  const wanted = process.argv.slice(2).map(Number);
+  for (const { major, version, path, missing, fetch } of nodeMajors()) {
+    if (wanted.length > 0 && !wanted.includes(major)) continue;
     if (missing && !fetch()) {
       console.error(`Node ${version} could not be fetched as ${packageName}@${version}.`);
       process.exitCode = 1;

@@ -1,8 +1,15 @@
 // One measurement, in a process of its own: the job comes as JSON in the first argument, the measurement leaves as JSON
-// on standard output. Any program that does the same can stand in for it, to measure what does not run on Node.
+// on standard output. Any program that does the same can stand in for it: native/ has one, and workerd.mjs another.
 //
-// The job: `{ scenario, implementation, host, ports, server, size }`, `scenario` being a name of the catalogue, `ports`
-// what the server printed, `server` its process, `size` an entry of sizes.mjs.
+// The job:
+//
+// - `scenario`, `variant`: a file of scenarios/ and what it takes
+// - `secureTransport`: "off", "on" or "starttls"
+// - `module`: a file of implementations/
+// - `host`, `port`, `server`: where the server listens, and its process
+// - `database`: what pg needs to reach PostgreSQL, where a scenario asks for it
+// - `size`: an entry of sizes.mjs
+// - `started`: when this process was started, in milliseconds since 1970
 //
 // An implementation exports `connect({ host, port, secureTransport })`, with `secureTransport` as `connect()` of
 // cloudflare:sockets has it. The connection it resolves to has
@@ -14,18 +21,11 @@
 // - `startTls()`: resolves to the secured connection
 // - `close()`: resolves when its end is sent
 
-import { findScenario } from '../catalogue.mjs';
+import process from 'node:process';
+import { runJob } from './run-job.mjs';
+import { snapshotOfThis } from './snapshot.mjs';
 
-const { scenario: name, implementation, host, ports, server, size } = JSON.parse(process.argv[2]);
-const { run, variant, secureTransport, port } = findScenario(name);
-const { connect } = await import(new URL(`../implementations/${implementation}.mjs`, import.meta.url));
-
-const measurement = await run({
-  connect: () => connect({ host, port: ports[port], secureTransport }),
-  secure: secureTransport === 'on',
-  variant,
-  size,
-  server,
-});
+const job = JSON.parse(process.argv[2]);
+const measurement = await runJob(job, () => snapshotOfThis(job.server));
 // Connections that are open still are the operating system's to close.
 process.stdout.write(JSON.stringify(measurement), () => process.exit());

@@ -1,4 +1,6 @@
-// What a client can ask the server for; server/src/protocol.rs has the answers.
+// What a client can ask the server for; native/src/bin/bench-server/protocol.rs has the answers.
+
+import { Buffer } from 'node:buffer';
 
 /** The eight plain bytes that ask for TLS on the "starttls" port; the server agrees with one. */
 export const tlsRequest = Buffer.alloc(8, 't');

@@ -1,6 +1,6 @@
 // Connect, one round trip, close; with TLS each time with a full handshake.
 
-import { measureRate } from '../client/meter.mjs';
+import { Buffer } from 'node:buffer';
 import { openEcho } from './opening.mjs';
 
 export const unit = 'connections';
@@ -9,7 +9,7 @@ export const variants = [
   { name: 'connect-32', title: 'connect, round trip, close; 32 at once', atOnce: 32, short: true },
 ];
 
-export async function run({ connect, size, variant, server }) {
+export async function run({ connect, size, variant, meter }) {
   const message = Buffer.alloc(64, 'c');
   const atOnce = Math.min(variant.atOnce, size.connections);
 
@@ -20,5 +20,5 @@ export async function run({ connect, size, variant, server }) {
     } while (stretch.did(1));
   };
   const work = (stretch) => Promise.all(Array.from({ length: atOnce }, () => again(stretch)));
-  return measureRate(work, size, server);
+  return meter.rate(work, size);
 }

@@ -1,12 +1,11 @@
 // One connection, read as fast as it comes.
 
-import { measureRate } from '../client/meter.mjs';
 import { download } from '../client/requests.mjs';
 
 export const unit = 'bytes';
 export const variants = [{ name: 'download', title: 'download', short: true }];
 
-export async function run({ connect, size, server }) {
+export async function run({ connect, size, meter }) {
   const connection = await connect();
   const request = download(size.batch);
 
@@ -16,5 +15,5 @@ export async function run({ connect, size, server }) {
       await connection.receive(size.batch);
     } while (stretch.did(size.batch));
   };
-  return measureRate(work, size, server);
+  return meter.rate(work, size);
 }

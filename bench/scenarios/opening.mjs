@@ -1,5 +1,6 @@
 // What scenarios with several connections share.
 
+import { Buffer } from 'node:buffer';
 import { echo } from '../client/requests.mjs';
 
 const AT_ONCE = 32;

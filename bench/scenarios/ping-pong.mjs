@@ -1,6 +1,6 @@
 // A message there and back, again and again, on each of the connections.
 
-import { measureRate } from '../client/meter.mjs';
+import { Buffer } from 'node:buffer';
 import { openEchoes } from './opening.mjs';
 
 const messages = [
@@ -24,12 +24,12 @@ export const variants = messages.flatMap(({ label, length, size }) =>
   })),
 );
 
-export async function run({ connect, size, variant, server }) {
+export async function run({ connect, size, variant, meter }) {
   const message = Buffer.alloc(variant.length, 'p');
   const count = Math.min(variant.connections, size.connections);
   const connections = await openEchoes(connect, message, count);
 
   const work = (stretch) =>
     Promise.all(connections.map((connection) => connection.pingPong(message, () => stretch.did(1))));
-  return measureRate(work, size, server);
+  return meter.rate(work, size);
 }

@@ -1,7 +1,8 @@
 // The most memory the process has had, with one side sending all it can and the other reading slowly.
 
+import { Buffer } from 'node:buffer';
 import { setTimeout as delay } from 'node:timers/promises';
-import { peakMemory, Stretch } from '../client/meter.mjs';
+import { Stretch } from '../client/meter.mjs';
 import { download, readSlowly } from '../client/requests.mjs';
 
 const CHUNK = 64 * 1024;
@@ -15,9 +16,9 @@ export const variants = [
   { name: 'slow-server', title: 'peak memory, the server reads slowly', slow: 'server', short: true },
 ];
 
-export async function run({ connect, size, variant }) {
+export async function run({ connect, size, variant, meter }) {
   await scenes[variant.slow](await connect(), size);
-  return { amount: peakMemory() };
+  return { amount: await meter.peakMemory() };
 }
 
 async function readingSlowly(connection, size) {

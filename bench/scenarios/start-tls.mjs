@@ -1,6 +1,6 @@
 // Connect, agree on TLS in plain bytes, upgrade, one round trip, close.
 
-import { measureRate } from '../client/meter.mjs';
+import { Buffer } from 'node:buffer';
 import { tlsRequest } from '../client/requests.mjs';
 import { openEcho } from './opening.mjs';
 
@@ -10,7 +10,7 @@ export const variants = [
   { name: 'start-tls-32', title: 'startTls, 32 at once', atOnce: 32, short: true },
 ];
 
-export async function run({ connect, size, variant, server }) {
+export async function run({ connect, size, variant, meter }) {
   const message = Buffer.alloc(64, 's');
   const atOnce = Math.min(variant.atOnce, size.connections);
 
@@ -27,5 +27,5 @@ export async function run({ connect, size, variant, server }) {
     } while (stretch.did(1));
   };
   const work = (stretch) => Promise.all(Array.from({ length: atOnce }, () => again(stretch)));
-  return measureRate(work, size, server);
+  return meter.rate(work, size);
 }

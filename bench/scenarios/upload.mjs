@@ -1,6 +1,6 @@
 // One connection, written as fast as it takes, in chunks of one size. The server tells when it has them all.
 
-import { measureRate } from '../client/meter.mjs';
+import { Buffer } from 'node:buffer';
 import { upload } from '../client/requests.mjs';
 
 const KiB = 1024;
@@ -14,7 +14,7 @@ export const variants = [
   { name: 'upload-1k', title: 'upload, 1 KiB writes', chunk: KiB, short: true },
 ];
 
-export async function run({ connect, size, variant, server }) {
+export async function run({ connect, size, variant, meter }) {
   const connection = await connect();
   const batch = Math.min(size.batch, MOST_WRITES * variant.chunk);
   const request = upload(batch);
@@ -27,5 +27,5 @@ export async function run({ connect, size, variant, server }) {
       await connection.receive(1);
     } while (stretch.did(batch));
   };
-  return measureRate(work, size, server);
+  return meter.rate(work, size);
 }

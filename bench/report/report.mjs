@@ -1,0 +1,145 @@
+// From a run to tables and pictures. A run is `{ date, machine, load, runtimes, missing, lost, size, measurements }`.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { implementations } from '../catalogue.mjs';
+import { failuresOf, summarise, summariseGrowth } from '../statistics.mjs';
+import { toChart } from './chart.mjs';
+import { toGrowthChart } from './growth-chart.mjs';
+import { toHeadlines } from './headlines.mjs';
+import { toComparison, toFailures, toFigures, toGrowthTable } from './table.mjs';
+
+const root = new URL('../../', import.meta.url);
+const results = new URL('bench/results/', root);
+const published = new URL('docs/benchmark/', root);
+const page = new URL('docs/performance.md', root);
+const markers = ['<!-- figures, written by `npm run bench -- --publish` -->', '<!-- end of figures -->'];
+
+/** What is to be known of a run beside its measurements. */
+export function describe({ clients, missing, lost, size }) {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    machine: `${cpus()[0].model}, ${availableParallelism()} cores, ${type()} ${release()}`,
+    // That of before: a machine that was busy then says nothing reliable.
+    load: loadavg()[0],
+    runtimes: [...new Set(clients.map(({ runtime }) => runtime))],
+    ...{ missing, lost, size },
+  };
+}
+
+/** Prints the tables; whether there was a measurement that failed. */
+export function print(run) {
+  const { summary, growth, failures } = derive(run);
+  const parts = [intro(run), toFigures(summary), toGrowthTable(growth), toComparison(summary), toFailures(failures)];
+  console.log(parts.filter(Boolean).join('\n\n'));
+  for (const { reason } of failures) if (reason.includes('\n')) console.error(reason);
+  return failures.length > 0;
+}
+
+/** Writes everything to bench/results/; returns the paths. */
+export function save(run) {
+  const derived = derive(run);
+  return writeAll(results, {
+    'results.json': `${JSON.stringify({ ...run, ...derived }, null, 1)}\n`,
+    ...files(run, derived),
+  });
+}
+
+/** Writes what the documentation shows; returns the paths. */
+export function publish(run) {
+  const derived = derive(run);
+  const paths = writeAll(published, files(run, derived));
+  const text = readFileSync(page, 'utf8');
+  const [from, to] = markers.map((marker) => text.indexOf(marker));
+  if (from < 0 || to < from)
+    throw new Error(`${nameOf(page)} has no place for figures between "${markers.join('" and "')}"`);
+  const content = section(run, derived);
+  writeFileSync(page, `${text.slice(0, from)}${markers[0]}\n\n${content}\n\n${text.slice(to)}`);
+  return [...paths, nameOf(page)];
+}
+
+function derive({ measurements }) {
+  return {
+    summary: summarise(measurements),
+    growth: summariseGrowth(measurements),
+    failures: failuresOf(measurements),
+  };
+}
+
+function files(run, { summary, growth, failures }) {
+  const tables = [
+    '# All figures of the benchmark',
+    intro(run),
+    toFigures(summary),
+    toGrowthTable(growth),
+    toFailures(failures),
+  ];
+  const made = { 'figures.md': `${tables.filter(Boolean).join('\n\n')}\n` };
+  for (const node of nodesOf(summary)) {
+    const entries = summary.filter((each) => each.node === node);
+    made[`${suffixed('ratios', node)}.svg`] = toChart(entries);
+    // Of the first version only: it is the picture of the README.
+    made['headlines.svg'] ??= toHeadlines(entries);
+  }
+  for (const node of nodesOf(growth)) {
+    made[`${suffixed('growth', node)}.svg`] = toGrowthChart(growth.filter((each) => each.node === node));
+  }
+  return made;
+}
+
+/** The figures of docs/performance.md. */
+function section(run, { summary, growth, failures }) {
+  const pictures = [
+    ...nodesOf(summary).map((node) => picture(`Ratios${onNode(node)}`, suffixed('ratios', node))),
+    ...nodesOf(growth).map((node) => picture(`Growth${onNode(node)}`, suffixed('growth', node))),
+  ];
+  const all = 'Spread and processor times of everyone: [all figures](benchmark/figures.md). As pictures:';
+  return [intro(run), toComparison(summary), toGrowthTable(growth), toFailures(failures), all, pictures.join('\n')]
+    .filter(Boolean)
+    .join('\n\n');
+}
+
+function intro({ date, machine, load, runtimes, missing, lost, measurements }) {
+  const rounds = new Set(measurements.map(({ round }) => round)).size;
+  const absent = missing.map(({ implementation }) => implementations[implementation].title);
+  return [
+    `Medians of ${rounds} rounds (least–most). ${date}; ${machine}; load ${load.toFixed(1)} before the run.`,
+    `${runtimes.join(', ')}.`,
+    absent.length > 0 && `Not installed and left out: ${absent.join(', ')}.`,
+    ...lost,
+  ]
+    .filter(Boolean)
+    .join(' ');
+}
+
+function writeAll(folder, contents) {
+  mkdirSync(folder, { recursive: true });
+  return Object.entries(contents).map(([name, text]) => {
+    const url = new URL(name, folder);
+    writeFileSync(url, text);
+    return nameOf(url);
+  });
+}
+
+function nodesOf(entries) {
+  return [...new Set(entries.map(({ node }) => node))];
+}
+
+function picture(title, name) {
+  return `- [${title}](benchmark/${name}.svg)`;
+}
+
+function onNode(node) {
+  return node === null ? '' : ` on Node ${node.split('.')[0]}`;
+}
+
+/** Stable from one release of Node to the next, so that pages can link to it. */
+function suffixed(name, node) {
+  return node === null ? name : `${name}-node-${node.split('.')[0]}`;
+}
+
+function nameOf(url) {
+  return relative(fileURLToPath(root), fileURLToPath(url));
+}
