@@ -31,7 +31,7 @@ export const implementations = {
   workerd: { title: 'workerd', runtime: 'workerd', module: 'workerd' },
   deno: { title: 'Deno', runtime: 'deno', module: 'deno' },
   bun: { title: 'Bun.connect', runtime: 'bun', module: 'bun' },
-  'bun-node': { title: 'node:net, node:tls in Bun', runtime: 'bun', module: 'node' },
+  'bun-node': { title: 'Bun, node:net and node:tls', runtime: 'bun', module: 'node' },
   native: { title: 'native tokio, rustls', runtime: 'native', module: 'native' },
 };
 

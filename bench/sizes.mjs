@@ -9,8 +9,8 @@ const OTHER_FILES = 100;
 
 export const sizes = {
   full: {
-    warmUp: 0.25,
-    seconds: 0.75,
+    warmUp: 0.2,
+    seconds: 0.5,
     batch: 64 * MiB,
     connections: 1000,
     idle: { first: 100, plain: 10_000, tls: 2000 },
@@ -22,7 +22,7 @@ export const sizes = {
     seconds: 0.3,
     batch: 16 * MiB,
     connections: 1000,
-    idle: { first: 100, plain: 2000, tls: 300 },
+    idle: { first: 100, plain: 1000, tls: 300 },
     slow: { seconds: 0.3, offered: 128 * MiB },
     growth: { settle: 0.05, seconds: 0.1, plain: [1, 10, 100, 1000], tls: [1, 10, 100] },
   },

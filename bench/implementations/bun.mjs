@@ -61,15 +61,20 @@ class Connection {
   }
 
   async send(next, count) {
-    if (count === 1) return this.#write(next());
-    const sink = new Bun.ArrayBufferSink();
-    sink.start({ highWaterMark: GATHERED, stream: true, asUint8Array: true });
+    let sink = null;
     let gathered = 0;
-    for (let sent = 0; sent < count; sent++) {
-      gathered += sink.write(next());
-      if (gathered < GATHERED && sent < count - 1) continue;
-      gathered = 0;
-      await this.#write(sink.flush());
+    for (let left = count; left > 0; left--) {
+      let bytes = next();
+      // What is large, or all there is, would only be copied.
+      if (sink !== null || (bytes.length < GATHERED && left > 1)) {
+        sink ??= gatheringSink();
+        gathered += sink.write(bytes);
+        if (gathered < GATHERED && left > 1) continue;
+        gathered = 0;
+        bytes = sink.flush();
+      }
+      const waiting = this.#write(bytes);
+      if (waiting) await waiting;
     }
   }
 
@@ -145,6 +150,12 @@ class Connection {
     this.#failed = null;
     this.socket.end();
   }
+}
+
+function gatheringSink() {
+  const sink = new Bun.ArrayBufferSink();
+  sink.start({ highWaterMark: GATHERED, stream: true, asUint8Array: true });
+  return sink;
 }
 
 function unexpected(chunk) {

@@ -8,7 +8,7 @@ const headlines = [
   { scenario: 'download-tls' },
   { scenario: 'ping-64b-64-tls' },
   { scenario: 'connect-32-tls' },
-  { scenario: 'ping-64b-64-plain', field: 'jsCpu', what: 'JavaScript thread per round trip, 64 connections' },
+  { scenario: 'ping-64b-64-plain', field: 'jsCpu', what: 'JS thread per round trip, 64 connections' },
   { scenario: 'idle-memory-tls' },
   { scenario: 'pg-64-tls' },
 ];

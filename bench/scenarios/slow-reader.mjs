@@ -12,7 +12,7 @@ const scenes = { client: readingSlowly, server: writingToSlow };
 
 export const unit = 'bytes at the peak';
 export const variants = [
-  { name: 'slow-client', title: 'peak memory, the client reads slowly', slow: 'client', short: true },
+  { name: 'slow-client', title: 'peak memory, the client reads slowly', slow: 'client', short: false },
   { name: 'slow-server', title: 'peak memory, the server reads slowly', slow: 'server', short: true },
 ];
 
