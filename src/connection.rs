@@ -220,7 +220,7 @@ impl Change<'_> {
             self.wake_driver();
             return true;
         }
-        self.state.lost |= self.state.queue.accepted() > 0;
+        self.state.lost |= self.state.queue.has_unconfirmed();
         false
     }
 }

@@ -57,6 +57,8 @@ pub struct SendQueue<U> {
     open_to: Option<u64>,
     /// Where the upgrade stands that is queued.
     upgrade_at: Option<u64>,
+    /// Up to here the peer has told by its answer that it has everything.
+    confirmed: u64,
 }
 
 impl<U> Default for SendQueue<U> {
@@ -71,6 +73,7 @@ impl<U> Default for SendQueue<U> {
             bound: BOUND,
             open_to: None,
             upgrade_at: None,
+            confirmed: 0,
         }
     }
 }
@@ -108,6 +111,8 @@ impl<U> SendQueue<U> {
 
     /// Opens the queue, up to the upgrade if one is queued: until then no write is accepted, however short.
     pub fn open(&mut self) {
+        // What was sent before a handshake has arrived: the peer answered what came after it.
+        self.confirmed = self.sent;
         self.open_to = Some(self.upgrade_at.unwrap_or(u64::MAX));
     }
 
@@ -176,9 +181,9 @@ impl<U> SendQueue<U> {
         position <= self.accepted.max(self.sent)
     }
 
-    /// Bytes of the writes that were accepted.
-    pub fn accepted(&self) -> u64 {
-        self.accepted
+    /// Whether bytes were accepted of which nobody can say that they arrived.
+    pub fn has_unconfirmed(&self) -> bool {
+        self.accepted > self.confirmed
     }
 
     /// Those of them that are not sent.
@@ -378,6 +383,23 @@ mod tests {
         let secret = queue.stage(b"secret");
         queue.open();
         assert!(!queue.accept(secret));
+    }
+
+    #[test]
+    fn the_plaintext_before_a_handshake_that_succeeded_has_arrived() {
+        let mut queue = SendQueue::default();
+        queue.open();
+        let plain = queue.stage(b"plain");
+        queue.accept(plain);
+        queue.upgrade(());
+        queue.sent(5);
+        assert!(queue.has_unconfirmed());
+        queue.take_upgrade();
+        queue.open();
+        assert!(!queue.has_unconfirmed());
+        let secret = queue.stage(b"secret");
+        queue.accept(secret);
+        assert!(queue.has_unconfirmed());
     }
 
     #[test]

@@ -29,12 +29,13 @@ const throwAway = { fsync: 'off', synchronous_commit: 'off', full_page_writes: '
 
 /**
  * Starts a server. `tls` is `{ cert, key, ca }` in PEM (`ca`, for client certificates, may be left out), or null for
- * plaintext only; with TLS it still takes plaintext connections. `settings` are those of postgresql.conf.
+ * plaintext only; with TLS it still takes plaintext connections. `settings` are those of postgresql.conf, `access` the lines
+ * of pg_hba.conf that take the place of the usual ones.
  *
  * Returns `{ host, port, user, password, database, restart(), reloadTls({ cert, key }), stop() }`. stop() leaves neither a
  * process nor a file. As root the server runs as the user `postgres`, who is created if there is none.
  */
-export async function startPostgres({ tls = null, settings = {} } = {}) {
+export async function startPostgres({ tls = null, settings = {}, access = null } = {}) {
   await prepareFiles({ isRoot });
   const log = [];
   const password = randomBytes(12).toString('hex');
@@ -81,6 +82,7 @@ export async function startPostgres({ tls = null, settings = {} } = {}) {
   try {
     await attempt('initialise its data folder', () => server.initialise());
     if (tls) await writeTls(folder, tls);
+    if (access) await writeFile(join(folder, 'pg_hba.conf'), `${access.join('\n')}\n`);
     await start();
   } catch (error) {
     await stop();
