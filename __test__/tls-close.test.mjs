@@ -105,6 +105,22 @@ for (const { name, wrap, open } of modes) {
       assert.equal(log.bytes, 0);
     });
 
+    for (const version of VERSIONS) {
+      test(`[C5] ${version}: close() towards a peer that has said goodbye and gone resolves`, async (t) => {
+        const { reach, reached } = checkpoint();
+        const farewell = onFirstBytes((stream) => stream.end('bye', reach));
+        const { socket, log } = await start(t, farewell, { version });
+        const writer = socket.writable.getWriter();
+        await writer.write('hello');
+        await reached;
+        // Nothing of ours is left to send but close_notify, to which the peer's kernel answers with a reset.
+        log.socket.destroySoon();
+        await log.closed;
+        await socket.close();
+        await socket.closed;
+      });
+    }
+
     test('[C5] close() before the handshake is done waits for it when something is queued', async (t) => {
       const { socket, log } = await start(t, sink());
       const write = socket.writable.getWriter().write('early');

@@ -50,6 +50,8 @@ pub struct Pump<'a> {
     buffers: Vec<Bytes>,
     /// Everything the transport took is with the operating system.
     flushed: bool,
+    /// Everything but our end of the stream is with the operating system, and arrived for all we know.
+    ending: bool,
     /// Our end of the stream is sent.
     output_ended: bool,
     /// Bytes received of which no reader was told.
@@ -68,6 +70,7 @@ impl<'a> Pump<'a> {
             transport,
             buffers: Vec::new(),
             flushed: true,
+            ending: false,
             output_ended: false,
             untold: 0,
             discarding_over: false,
@@ -137,10 +140,18 @@ impl<'a> Pump<'a> {
                 Poll::Ready(Ok(()))
             }
             Next::End => {
-                ready!(self.transport.poll_shutdown(cx))?;
+                ready!(self.transport.poll_flush(cx))?;
                 // A reset that came before the end could be sent: what was sent before it may be lost.
-                if let Ok(Some(error)) = SockRef::from(self.transport.tcp()).take_error() {
+                if !self.ending
+                    && let Some(error) = SockRef::from(self.transport.tcp()).take_error()?
+                {
                     return Poll::Ready(Err(error));
+                }
+                self.ending = true;
+                match ready!(self.transport.poll_shutdown(cx)) {
+                    // The peer ended its side, closed, and answered our goodbye with a reset: that cuts nothing short.
+                    Err(error) if is_gone(&error) => {}
+                    ended => ended?,
                 }
                 self.flushed = true;
                 self.output_ended = true;
@@ -250,4 +261,10 @@ impl<'a> Pump<'a> {
         }
         patience.as_mut().poll(cx)
     }
+}
+
+/// Whether nobody is there any more to send to.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected)
 }
