@@ -106,6 +106,7 @@ const elsewhere = {
   ],
   'in this file': ['EMFILE'],
   'in package.test.mjs': ['ERR_SOCKET_NATIVE_MISSING'],
+  'in native.test.mjs': ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED'],
   'without revocation lists': ['CERT_REVOKED'],
   // src/errno.rs and src/resolve.rs have tests of their own.
   'of the resolver': documentedCodes().filter((code) => code.startsWith('EAI_') && code !== 'EAI_AGAIN'),

@@ -72,6 +72,26 @@ function outOfRange(field, problem) {
   return Object.assign(new RangeError(`"${field}" ${problem}`), { code: 'ERR_OUT_OF_RANGE' });
 }
 
+/** The addon is not there, or not for this platform. */
+function nativeMissing(cause) {
+  const message = `winter-sockets has no native addon for ${process.platform}-${process.arch} here: run "npm rebuild winter-sockets" with a Rust toolchain installed to build it.`;
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_SOCKET_NATIVE_MISSING' });
+}
+
+/** This process may load no addon. The code is Node's. */
+function nativeDenied(cause) {
+  const message =
+    'winter-sockets is a native addon, and this process may load none: start node with --allow-addons where --permission is given, and without --no-addons.';
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_DLOPEN_DISABLED' });
+}
+
+/** The preload may not start the thread it needs on this Node. The code is Node's. */
+function threadDenied(cause) {
+  const message =
+    'winter-sockets/register needs a thread of its own on Node before 22.15: start node with --allow-worker and --allow-addons where --permission is given.';
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_ACCESS_DENIED' });
+}
+
 /** An argument of the wrong type. Tells the kind of what was received, never the value: it may be a passphrase. */
 function invalidType(field, expected, received) {
   return misuse('ERR_INVALID_ARG_TYPE', `"${field}" must be ${expected}; received ${kindOf(received)}`);
@@ -108,8 +128,11 @@ module.exports = {
   invalidType,
   invalidValue,
   lookupFailed,
+  nativeDenied,
+  nativeMissing,
   outOfRange,
   quote,
+  threadDenied,
   unsupported,
   writableClosed,
 };

@@ -1,16 +1,25 @@
 'use strict';
 // Loads the native addon once.
 
+const { nativeDenied, nativeMissing } = require('./errors.js');
+
 let binding;
 try {
   binding = require('../binding.js');
-} catch (cause) {
-  const error = new Error(
-    `winter-sockets has no native addon for ${process.platform}-${process.arch} here: run "npm rebuild winter-sockets" with a Rust toolchain installed to build it.`,
-  );
-  error.code = 'ERR_SOCKET_NATIVE_MISSING';
-  error.cause = cause;
-  throw error;
+} catch (error) {
+  const denial = denialOfAddons();
+  throw denial ? nativeDenied(denial) : nativeMissing(error);
+}
+
+/** Node's refusal to load any addon; null if it would. The generated loader keeps of the errors it met nothing but texts. */
+function denialOfAddons() {
+  try {
+    // Refused before it is looked at, or found to be no addon.
+    process.dlopen({ exports: {} }, __filename);
+  } catch (error) {
+    if (error.code === 'ERR_DLOPEN_DISABLED') return error;
+  }
+  return null;
 }
 
 module.exports = binding;

@@ -1,4 +1,5 @@
-// The Node releases that tests run the package on besides the one that runs them: one of each major that is supported.
+// The Node releases that tests run the package on besides the one that runs them: one of each major that is supported, and
+// one more for the preload.
 //
 // `node scripts/node-majors.mjs` fetches those that are missing, into target/node-majors (some 190 MB each), and prints
 // where they are; with majors as arguments, only those. It fails if one cannot be had, so that a test that skips one has
@@ -11,6 +12,9 @@ import { fetchPackage } from './fetch-package.mjs';
 
 const releases = { 20: '20.20.2', 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 
+/** The last of its major without `module.registerHooks()`. */
+const withoutHooks = '22.14.0';
+
 // Node's own builds, repackaged for the registry of npm: one package for each platform.
 const packageName = `node-${process.platform}-${process.arch}`;
 const cache = fileURLToPath(new URL('../target/node-majors/', import.meta.url));
@@ -20,12 +24,19 @@ const cache = fileURLToPath(new URL('../target/node-majors/', import.meta.url));
  * reason for which a test has to be skipped; `fetch()` says whether it could be had.
  */
 export function nodeMajors() {
-  return Object.entries(releases).map(([major, version]) => {
-    const path = pathOf(version);
-    const missing = !existsSync(path) && `Node ${version} is not here; node scripts/node-majors.mjs fetches it`;
-    const fetch = () => fetchPackage(`${packageName}@${version}`, join(cache, version));
-    return { major: Number(major), version, path, missing, fetch };
-  });
+  return Object.values(releases).map(release);
+}
+
+/** The same, and one of 22 before its preload could hook into the main thread. */
+export function nodesForPreload() {
+  return [...nodeMajors(), release(withoutHooks)];
+}
+
+function release(version) {
+  const path = pathOf(version);
+  const missing = !existsSync(path) && `Node ${version} is not here; node scripts/node-majors.mjs fetches it`;
+  const fetch = () => fetchPackage(`${packageName}@${version}`, join(cache, version));
+  return { major: Number.parseInt(version, 10), version, path, missing, fetch };
 }
 
 function pathOf(version) {
@@ -35,7 +46,7 @@ function pathOf(version) {
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const wanted = process.argv.slice(2).map(Number);
-  for (const { major, version, path, missing, fetch } of nodeMajors()) {
+  for (const { major, version, path, missing, fetch } of nodesForPreload()) {
     if (wanted.length > 0 && !wanted.includes(major)) continue;
     if (missing && !fetch()) {
       console.error(`Node ${version} could not be fetched as ${packageName}@${version}.`);

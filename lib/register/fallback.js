@@ -3,12 +3,18 @@
 
 const Module = require('node:module');
 const { pathToFileURL } = require('node:url');
-const { resolveFilename } = require('./rules.js');
+const { threadDenied } = require('../errors.js');
+const { makeRules } = require('./rules.js');
 
 /** Makes both ways of loading follow the rules. */
-function installFallback() {
-  Module.register(pathToFileURL(require.resolve('./loader.js')));
+function installFallback(routes) {
+  try {
+    Module.register(pathToFileURL(require.resolve('./loader.js')), { data: { routes } });
+  } catch (error) {
+    throw error.code === 'ERR_ACCESS_DENIED' ? threadDenied(error) : error;
+  }
 
+  const { resolveFilename } = makeRules(routes);
   const original = Module._resolveFilename;
   Module._resolveFilename = function _resolveFilename(request, ...rest) {
     return resolveFilename(request, () => original.call(this, request, ...rest));

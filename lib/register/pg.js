@@ -2,33 +2,19 @@
 // Sends pg over the package. pg decides once between node:net and pg-cloudflare, when its lib/stream.js is evaluated;
 // that file alone is given the `navigator` of a Worker, as a variable of its own. The global one is never touched.
 
-const Module = require('node:module');
-const { debuglog } = require('node:util');
-const { SHIM, asInWorker, isPgStream } = require('./rules.js');
+const { tellRouted, warnNotRouted } = require('./report.js');
 
-const debug = debuglog('winter-sockets');
-
-/** Routes every copy of pg that is loaded from now on, and warns of those that came before. */
-function routePg() {
-  for (const filename of Object.keys(require.cache).filter(isPgStream)) {
-    warn(filename, 'it was loaded before winter-sockets/register, which has to come first');
-  }
-
-  const compile = Module.prototype._compile;
-  Module.prototype._compile = function _compile(content, filename, ...rest) {
-    return compile.call(this, isPgStream(filename) ? route(this, content) : content, filename, ...rest);
-  };
-}
+const SHIM = 'pg-cloudflare';
 
 /** What to compile in place of pg's choice of streams. */
-function route(module, content) {
+function routePg(module, content) {
   const routed = asInWorker(content);
   const obstacle = routed === null ? 'this version has no support for it' : missingShim(module);
   if (obstacle !== null) {
-    warn(module.filename, obstacle);
+    warnNotRouted('pg', module.filename, obstacle);
     return content;
   }
-  debug('routing pg through cloudflare:sockets (%s)', module.filename);
+  tellRouted('pg', module.filename);
   return routed;
 }
 
@@ -42,10 +28,13 @@ function missingShim(module) {
   }
 }
 
-function warn(filename, reason) {
-  process.emitWarning(`pg is not routed through cloudflare:sockets: ${reason} (${filename})`, {
-    code: 'WINTER_SOCKETS_PG_NOT_ROUTED',
-  });
+/**
+ * The source of that file with a `navigator` of its own, so that pg takes itself to be in a Worker and nobody else does;
+ * null for a pg that does not ask. The arrow function keeps `this`, a directive and the numbers of the lines.
+ */
+function asInWorker(source) {
+  if (!source.includes('Cloudflare-Workers')) return null;
+  return `((navigator) => {${source}\n})({ userAgent: 'Cloudflare-Workers' });`;
 }
 
-module.exports = { routePg };
+module.exports = { asInWorker, routePg };

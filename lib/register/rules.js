@@ -1,75 +1,83 @@
 'use strict';
-// What the preload decides, apart from the ways to make Node ask.
+// What the preload decides when Node resolves a name, apart from the ways to make Node ask.
 
-const { readFileSync } = require('node:fs');
-const { dirname, join, sep } = require('node:path');
-const { pathToFileURL } = require('node:url');
+const { fileURLToPath, pathToFileURL } = require('node:url');
+const { CONDITION, conditionalEntry, findRoot, hasCondition } = require('./packages.js');
+const { tellRouted, warnNotRouted } = require('./report.js');
 
 const SOCKETS = 'cloudflare:sockets';
-const SHIM = 'pg-cloudflare';
-const CONDITION = 'workerd';
+const POSTGRES = 'postgres';
 
 const entry = require.resolve('../../index.js');
-const pgStream = join(sep, 'lib', 'stream.js');
 
-/** Node's resolve hook, as `module.registerHooks()` and the loader thread of `module.register()` both call it. */
-function resolve(specifier, context, nextResolve) {
-  if (specifier === SOCKETS) return { url: pathToFileURL(entry).href, format: 'commonjs', shortCircuit: true };
-  if (specifier !== SHIM) return nextResolve(specifier, context);
-  return nextResolve(specifier, { ...context, conditions: withCondition(context.conditions) });
+const entryForPostgres = require.resolve('./postgres-sockets.js');
+
+/** The packages whose build for Workers a route wants. */
+const packagesOf = { pg: 'pg-cloudflare', postgres: POSTGRES };
+
+/** The rules for `routes`, which says of each route whether it is on. */
+function makeRules(routes) {
+  const wanted = new Set(Object.keys(packagesOf).flatMap((route) => (routes[route] ? packagesOf[route] : [])));
+
+  /** Node's resolve hook, as `module.registerHooks()` and the loader thread of `module.register()` both call it. */
+  function resolve(specifier, context, nextResolve) {
+    if (specifier === SOCKETS) {
+      const forPostgres = wanted.has(POSTGRES) && isPostgresSocket(context.parentURL);
+      return commonjs(forPostgres ? entryForPostgres : entry);
+    }
+    if (!wanted.has(specifier)) return nextResolve(specifier, context);
+    const isRequire = [...context.conditions].includes('require');
+    const adapted = isRequire && !canRequire(specifier) ? context : withCondition(context);
+    const resolved = nextResolve(specifier, adapted);
+    const tell = (result) => {
+      if (result.url.startsWith('file:')) report(specifier, fileURLToPath(result.url), isRequire);
+      return result;
+    };
+    return typeof resolved.then === 'function' ? resolved.then(tell) : tell(resolved);
+  }
+
+  /** The same for `require()` where Node has no hook for it, as the file name; `nextResolveFilename` is what Node would do. */
+  function resolveFilename(request, nextResolveFilename) {
+    if (request === SOCKETS) return entry;
+    const filename = nextResolveFilename();
+    if (!wanted.has(request)) return filename;
+    report(request, filename, true);
+    const root = canRequire(request) ? findRoot(filename, request) : null;
+    return (root && conditionalEntry(root)) ?? filename;
+  }
+
+  return { resolve, resolveFilename };
+}
+
+function commonjs(filename) {
+  return { url: pathToFileURL(filename).href, format: 'commonjs', shortCircuit: true };
+}
+
+/** Whether this is the file in which the Workers build of postgres makes its sockets. */
+function isPostgresSocket(url) {
+  return (
+    url?.startsWith('file:') && url.endsWith('/cf/polyfills.js') && findRoot(fileURLToPath(url), POSTGRES) !== null
+  );
 }
 
 /** The conditions and ours, in the kind of collection they came in: Node takes back no other. */
-function withCondition(conditions) {
+function withCondition({ conditions, ...context }) {
   const all = [CONDITION, ...conditions];
-  return Array.isArray(conditions) ? all : new Set(all);
+  return { ...context, conditions: Array.isArray(conditions) ? all : new Set(all) };
 }
 
-/** The same for `require()` where Node has no hook for it, as the file name; `nextResolveFilename` is what Node would do. */
-function resolveFilename(request, nextResolveFilename) {
-  if (request === SOCKETS) return entry;
-  const filename = nextResolveFilename();
-  return request === SHIM ? (shimEntry(filename) ?? filename) : filename;
+/** Whether `require()` could load the build for Workers. That of postgres is an ES module. */
+function canRequire(specifier) {
+  return specifier !== POSTGRES || process.features.require_module === true;
 }
 
-/** The file that the shim has for the condition, given the one it has without. */
-function shimEntry(filename) {
-  // Every version of the shim has its entries one folder below its root.
-  const folder = dirname(dirname(filename));
-  const { name, exports: targets } = readPackage(folder) ?? {};
-  if (name !== SHIM) return null;
-  const target = pickTarget(targets?.['.'] ?? targets, [CONDITION, 'node', 'require', 'default']);
-  return target && join(folder, target);
+/** Tells of postgres, which is routed by its name alone; pg is told of where it chooses its streams. */
+function report(specifier, filename, isRequire) {
+  const root = specifier === POSTGRES ? findRoot(filename, POSTGRES) : null;
+  if (root === null) return;
+  if (!hasCondition(root)) warnNotRouted(POSTGRES, root, 'this version has no support for it');
+  else if (!isRequire || canRequire(POSTGRES)) tellRouted(POSTGRES, root);
+  else warnNotRouted(POSTGRES, root, 'this Node cannot require() its build for Workers, only import it');
 }
 
-/** Conditional exports: the first key that holds decides, at every level. */
-function pickTarget(targets, conditions) {
-  if (typeof targets === 'string') return targets;
-  const holding = Object.keys(targets ?? {}).filter((key) => conditions.includes(key));
-  return holding.map((key) => pickTarget(targets[key], conditions)).find(Boolean) ?? null;
-}
-
-/** Whether this is the file in which pg chooses its streams, under whatever path a package manager keeps it. */
-function isPgStream(filename) {
-  // A module that a program compiles by hand may have no file name.
-  return filename?.endsWith(pgStream) && readPackage(dirname(dirname(filename)))?.name === 'pg';
-}
-
-/**
- * The source of that file with a `navigator` of its own, so that pg takes itself to be in a Worker and nobody else does;
- * null for a pg that does not ask. The arrow function keeps `this`, a directive and the numbers of the lines.
- */
-function asInWorker(source) {
-  if (!source.includes('Cloudflare-Workers')) return null;
-  return `((navigator) => {${source}\n})({ userAgent: 'Cloudflare-Workers' });`;
-}
-
-function readPackage(folder) {
-  try {
-    return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  } catch {
-    return null;
-  }
-}
-
-module.exports = { SHIM, asInWorker, isPgStream, resolve, resolveFilename };
+module.exports = { makeRules };

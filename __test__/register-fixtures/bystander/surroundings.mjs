@@ -1,9 +1,10 @@
-// What a program sees of its surroundings once pg is loaded; has to be the same with and without the preload.
+// What a program sees of its surroundings once pg and postgres are loaded; has to be the same with and without the preload.
 
 import { createRequire } from 'node:module';
 import imported from 'bystander';
 import seenByImported from 'bystander/stream';
 import 'pg';
+import 'postgres';
 
 const require = createRequire(import.meta.url);
 const { get, set, ...flags } = Object.getOwnPropertyDescriptor(globalThis, 'navigator') ?? {};
