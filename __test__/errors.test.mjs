@@ -105,6 +105,8 @@ const elsewhere = {
     'ERR_SOCKET_BAD_STATE',
   ],
   'in this file': ['EMFILE'],
+  'in node-socket-own.test.mjs': ['ERR_METHOD_NOT_IMPLEMENTED'],
+  'in node-socket.test.mjs': ['ERR_OUT_OF_RANGE'],
   'in package.test.mjs': ['ERR_SOCKET_NATIVE_MISSING'],
   'in native.test.mjs': ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED'],
   'without revocation lists': ['CERT_REVOKED'],

@@ -11,7 +11,7 @@ import { connect, SocketError } from '../index.js';
 import { linuxOnly, MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { connectedAs, dialAs, kinds, record, servedTo } from './support/node-sockets.mjs';
 import { until } from './support/process.mjs';
-import { echo, halfOpen, pattern, resetter, sender, silent, sink } from './support/servers.mjs';
+import { closer, echo, halfOpen, pattern, resetter, sender, silent, sink } from './support/servers.mjs';
 
 watchDescriptors();
 
@@ -186,6 +186,16 @@ describe('a node-style socket', () => {
       assert.throws(() => socket[method](1), { code: 'ERR_METHOD_NOT_IMPLEMENTED' });
     }
   });
+});
+
+test('a write after the end of the peer is told to its callback, if it has one', async (t) => {
+  const { socket } = await established(t, closer('bye'));
+  const events = record(socket, ['error', 'close']);
+  const told = new Promise((resolve) => socket.once('finish', () => socket.write('late', resolve)));
+  socket.resume();
+  assert.equal((await told).code, 'EPIPE');
+  await until(() => events.length > 0);
+  assert.deepEqual(events, [['close', false]]);
 });
 
 describe('resetAndDestroy()', () => {

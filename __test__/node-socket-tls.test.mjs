@@ -10,7 +10,7 @@ import { createAuthority } from './support/certs.mjs';
 import { MiB, sha256, watchDescriptors } from './support/extra-tcp.mjs';
 import { record } from './support/node-sockets.mjs';
 import { until } from './support/process.mjs';
-import { echo, overTls, pattern, serve, silent, sink, startTls } from './support/servers.mjs';
+import { echo, overTls, pattern, sender, serve, silent, sink, startTls } from './support/servers.mjs';
 
 watchDescriptors();
 
@@ -217,6 +217,20 @@ describe('startTls()', () => {
     });
     assert.deepEqual(await closed, [false]);
   });
+});
+
+test('TLS of Node on top of it is read to its end, however late', async (t) => {
+  const { socket } = await dialled(t, overTls(credentials, sender(1000)));
+  const theirs = connectTls({ socket, ...trusting() });
+  const errors = record(theirs, ['error']);
+  theirs.pause();
+  await once(theirs, 'readable');
+  await once(socket, 'finish');
+  const closed = new Promise((resolve) => theirs.on('close', resolve));
+  const received = await theirs.toArray();
+  assert.equal(Buffer.concat(received).length, 1000);
+  assert.equal(await closed, false);
+  assert.deepEqual(errors, []);
 });
 
 test('TLS of Node works on top of it', async (t) => {

@@ -126,10 +126,9 @@ for (const [name, kind] of Object.entries(kinds)) {
 
       test('refuses writes once the peer has ended', async (t) => {
         const { socket } = await connectedAs(t, kind, closer('bye'));
-        const told = new Promise((resolve) => socket.once('finish', () => socket.write('late', resolve)));
         const failed = new Promise((resolve) => socket.once('error', resolve));
+        socket.once('finish', () => socket.write('late'));
         socket.resume();
-        assert.equal((await told).code, 'EPIPE');
         assert.equal((await failed).code, 'EPIPE');
       });
 

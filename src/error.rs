@@ -27,7 +27,7 @@ pub enum Step {
     Read,
     /// Sending.
     Write,
-    /// A graceful close.
+    /// Ending the stream, with everything before it sent; or a graceful close.
     Shutdown,
 }
 

@@ -109,7 +109,12 @@ impl<'a> Pump<'a> {
                 });
             }
             let sent = match self.poll_send(cx, &work.next) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Turn::Failed(self.why_sending_failed(cx, &error))),
+                Poll::Ready(Err(error)) => {
+                    // Told apart, for whoever only wants to know whether everything before the end was sent.
+                    let ending = work.next == Next::End && self.flushed;
+                    let step = if ending { Step::Shutdown } else { Step::Write };
+                    return Poll::Ready(Turn::Failed(self.why_sending_failed(cx, &error, step)));
+                }
                 sent => sent.is_ready(),
             };
             let received = work.read
@@ -141,6 +146,7 @@ impl<'a> Pump<'a> {
             }
             Next::End => {
                 ready!(self.transport.poll_flush(cx))?;
+                self.flushed = true;
                 // A reset that came before the end could be sent: what was sent before it may be lost.
                 if !self.ending
                     && let Some(error) = SockRef::from(self.transport.tcp()).take_error()?
@@ -153,7 +159,6 @@ impl<'a> Pump<'a> {
                     Err(error) if is_gone(&error) => {}
                     ended => ended?,
                 }
-                self.flushed = true;
                 self.output_ended = true;
                 self.connection.finished();
                 Poll::Ready(Ok(()))
@@ -235,7 +240,7 @@ impl<'a> Pump<'a> {
 
     /// What came in before the failure is kept for the reader, and may hold the reason: a peer that refuses us over TLS
     /// says so in an alert, closes, and our next write meets a closed connection.
-    fn why_sending_failed(&mut self, cx: &mut Context<'_>, error: &io::Error) -> Failure {
+    fn why_sending_failed(&mut self, cx: &mut Context<'_>, error: &io::Error, step: Step) -> Failure {
         while self.connection.takes_more() {
             match self.poll_take(cx) {
                 Poll::Ready(Ok(1..)) => {}
@@ -250,7 +255,7 @@ impl<'a> Pump<'a> {
                 Poll::Ready(Ok(0)) | Poll::Pending => break,
             }
         }
-        Failure::from_io(Step::Write, error).at(Step::Write)
+        Failure::from_io(step, error).at(step)
     }
 
     /// Ready when a graceful close has gone without progress for too long.

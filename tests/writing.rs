@@ -131,7 +131,7 @@ async fn a_reset_is_met_by_the_end() {
     let (failure, lost) = client.failure().unwrap();
     assert_eq!(
         (failure.code(), failure.step(), lost),
-        ("ECONNRESET", Step::Write, true)
+        ("ECONNRESET", Step::Shutdown, true)
     );
     assert_eq!(client.events() & flag::FINISHED, 0);
 }

@@ -125,10 +125,15 @@ class NodeSocket extends Duplex {
 
   /** What goes wrong after an upgrade is told by the TLS side. */
   #failed = (error) => {
-    if (this.#successor === null) this.destroy(error);
+    if (this.#successor !== null) return;
+    if (isGoodbye(error)) this.push(null);
+    else this.destroy(error);
   };
 
-  /** What the peer has ended is not written to. */
+  /**
+   * What the peer has ended, and we with it, is not written to. A callback is told of that, and nobody else: the TLS of Node on
+   * top of this socket still says goodbye then, which must not cost it what it has not read yet.
+   */
   #afterEnd() {
     if (this.allowHalfOpen) return;
     this.write = (chunk, encoding, callback) => {
@@ -136,7 +141,7 @@ class NodeSocket extends Duplex {
       const told = typeof encoding === 'function' ? encoding : callback;
       const error = endedByPeer();
       if (typeof told === 'function') process.nextTick(told, error);
-      this.destroy(error);
+      else this.destroy(error);
       return false;
     };
   }
@@ -186,7 +191,10 @@ class NodeSocket extends Duplex {
     // Closed from below.
     if (this.#lifecycle.state === 'closed') return callback();
     const told = guarded(callback);
-    this.#writer.close().then(() => told(), told);
+    this.#writer.close().then(
+      () => told(),
+      (error) => told(isGoodbye(error) ? null : error),
+    );
   }
 
   // --- ending ---
@@ -200,8 +208,9 @@ class NodeSocket extends Duplex {
       else this.#lifecycle.letGo(reason);
     }
     callback(error);
-    // Behind 'error', which the stream emits in a tick of its own.
-    process.nextTick(() => this.emit('close', Boolean(error)));
+    // In a later phase of the event loop, as closing a handle of Node's: what stands on top of this socket, such as the TLS of
+    // Node, tells its own error first.
+    setImmediate(() => this.emit('close', Boolean(error)));
   }
 
   destroySoon() {
@@ -381,6 +390,14 @@ function guarded(callback) {
       });
     }
   };
+}
+
+/**
+ * Whether all that failed is to end a connection that the peer had left, with everything before it sent. A `net.Socket` makes
+ * nothing of it.
+ */
+function isGoodbye(error) {
+  return error?.syscall === 'shutdown' && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
 }
 
 function textOf(address, port) {

@@ -175,7 +175,13 @@ impl Connection {
         let mut state = self.lock();
         state.read_waits = false;
         // What the kernel took before it reported the failure of a send may be lost as well.
-        let sending = matches!(failure, Failure::Io { step: Step::Write, .. }) && state.queue.has_unconfirmed();
+        let sending = matches!(
+            failure,
+            Failure::Io {
+                step: Step::Write | Step::Shutdown,
+                ..
+            }
+        ) && state.queue.has_unconfirmed();
         state.lost = sending || state.queue.accepted_unsent() > 0;
         state.failure.get_or_insert(failure);
         state.queue.clear();
