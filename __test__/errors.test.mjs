@@ -106,6 +106,7 @@ const elsewhere = {
   ],
   'in this file': ['EMFILE'],
   'in node-socket-own.test.mjs': ['ERR_METHOD_NOT_IMPLEMENTED'],
+  'in network-policy.test.mjs': ['ERR_SOCKET_POLICY_DENIED'],
   'in node-socket.test.mjs': ['ERR_OUT_OF_RANGE'],
   'in package.test.mjs': ['ERR_SOCKET_NATIVE_MISSING'],
   'in native.test.mjs': ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED'],
