@@ -4,10 +4,10 @@ import { accepting, freePort } from './ports.mjs';
 import { startProgram } from './program-server.mjs';
 
 /**
- * Starts a server that speaks plaintext at `port` and TLS at `tlsPort`, with the given `{ cert, key }` in PEM. A client that says
- * nothing for `pingSeconds` is asked whether it is there. Resolves to `{ host, port, tlsPort, log(), stop() }`.
+ * Starts a server that speaks plaintext at `port` and TLS at `tlsPort`, with the given `{ cert, key }` in PEM.
+ * Resolves to `{ host, port, tlsPort, log(), stop() }`.
  */
-export async function startNgircd({ cert, key, pingSeconds = 120 }) {
+export async function startNgircd({ cert, key }) {
   let port;
   let tlsPort;
   const server = await startProgram('ngircd', {
@@ -25,8 +25,6 @@ Ports = ${port}
 MotdPhrase = Welcome to the test
 [Limits]
 MaxConnectionsIP = 0
-PingTimeout = ${pingSeconds}
-PongTimeout = 60
 [Options]
 DNS = no
 Ident = no

@@ -165,7 +165,8 @@ class Run {
 }
 
 /** Of the named user, or of this process. */
-function identityOf(name) {
+/** A user of the system: `{ name, uid, gid }`. */
+export function identityOf(name) {
   const ask = (flag) => execFileSync('id', [flag].concat(name), { encoding: 'utf8' }).trim();
   return { user: ask('-un'), group: ask('-gn'), uid: Number(ask('-u')), gid: Number(ask('-g')) };
 }

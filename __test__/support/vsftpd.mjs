@@ -1,5 +1,6 @@
 // A vsftpd FTP server of its own for a test.
 
+import { chmod } from 'node:fs/promises';
 import { accepting, freePort } from './ports.mjs';
 import { startProgram } from './program-server.mjs';
 
@@ -16,6 +17,8 @@ export async function startVsftpd({ cert, key }) {
     async configure({ user, write, makeFolder }) {
       port = await freePort();
       files = await makeFolder('files');
+      // It shows only what everybody may read.
+      await chmod(files, 0o755);
       const settings = {
         listen: 'YES',
         listen_address: '127.0.0.1',
