@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { before, describe, test } from 'node:test';
 import { inspect, promisify } from 'node:util';
 import { connect, SocketError } from '../index.js';
-import { createAuthority, inDays, selfSigned } from './support/certs.mjs';
+import { createAuthority } from './support/certs.mjs';
 import { documentedCodes } from './support/extra-errors.mjs';
 import {
   assertSocketError,
@@ -19,6 +19,7 @@ import {
   upgrade,
   watchDescriptors,
 } from './support/extra-tls.mjs';
+import { cases, makeAuthorities, present } from './support/matrix/index.mjs';
 import { inline, runNode } from './support/process.mjs';
 import {
   answerer,
@@ -39,31 +40,14 @@ const LOOPBACK = '127.0.0.1';
 watchDescriptors();
 
 let authority;
-/** What a server presents, by the code under which it is refused. */
-const refused = {};
 let identity;
+/** A case of the matrix for each code under which a certificate is refused. */
+const refusals = new Map(cases.map((each) => [each.code, each]));
+for (const code of [null, 'ERR_SOCKET_TLS_ALERT', 'ERR_SOCKET_TLS_PROTOCOL']) refusals.delete(code);
 before(async () => {
   authority = await createAuthority('Root');
-  const unknown = await createAuthority('Unknown');
-  const namesake = await createAuthority('Root');
-  const intermediate = await unknown.intermediate('Intermediate');
-  const lone = await unknown.issue();
-  const present = ({ chain, key }) => ({ cert: chain, key });
-  const { Extension } = await import('@peculiar/x509');
-  const nobodyKnows = new Extension('1.3.6.1.4.1.99999.1', true, new Uint8Array([5, 0]));
-  identity = present(await authority.issue());
-  Object.assign(refused, {
-    CERT_HAS_EXPIRED: present(await authority.issue({ notBefore: inDays(-3), notAfter: inDays(-1) })),
-    CERT_NOT_YET_VALID: present(await authority.issue({ notBefore: inDays(1), notAfter: inDays(3) })),
-    CERT_REJECTED: present(await authority.issue({ extensions: [nobodyKnows] })),
-    CERT_SIGNATURE_FAILURE: present(await namesake.issue()),
-    DEPTH_ZERO_SELF_SIGNED_CERT: present(await selfSigned({ keyType: 'P-256' })),
-    ERR_TLS_CERT_ALTNAME_INVALID: present(await authority.issue({ names: ['db.test'] })),
-    INVALID_PURPOSE: present(await authority.issue({ usage: 'client' })),
-    SELF_SIGNED_CERT_IN_CHAIN: { cert: lone.cert + unknown.pem, key: lone.key },
-    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: present(await intermediate.issue()),
-    UNABLE_TO_VERIFY_LEAF_SIGNATURE: present(lone),
-  });
+  const { chain, key } = await authority.issue();
+  identity = { cert: chain, key };
 });
 
 const trusting = (options) => ({ secureTransport: 'on', tls: { ca: authority.pem, ...options } });
@@ -125,10 +109,12 @@ for (const [code, what, how, syscall] of causes) {
 }
 
 describe('certificates', limit, () => {
-  for (const code of documentedCodes().filter(isOfCertificate)) {
+  for (const [code, refusal] of refusals) {
     test(`[B5] ${code}: the server's certificate is refused`, async (t) => {
-      const server = await served(t, overTls(refused[code], sink()));
-      const error = await rejection(dial(t, server, trusting()).opened);
+      const { server: options, ca, host } = present(refusal, makeAuthorities());
+      const server = await served(t, overTls(options, sink()));
+      const socket = dial(t, server, { secureTransport: 'on', tls: { ca, servername: host } });
+      const error = await rejection(socket.opened);
       assertSocketError(error, { code, syscall: 'handshake', ...at(server) });
       assertPlainData(error);
     });
@@ -136,13 +122,13 @@ describe('certificates', limit, () => {
 });
 
 test('[B5] every code of docs/errors.md has a cause here, or a reason why not', () => {
-  const caused = [...causes.map(([code]) => code), ...Object.keys(refused), ...Object.values(elsewhere).flat()];
+  const caused = [...causes.map(([code]) => code), ...refusals.keys(), ...Object.values(elsewhere).flat()];
   assert.deepEqual([...new Set(caused)].sort(), documentedCodes());
 });
 
 test('[B5] the address is numeric once the name is resolved', limit, async (t) => {
-  const server = await served(t, overTls(refused.CERT_HAS_EXPIRED, sink()));
-  const error = await rejection(dial(t, server, { hostname: 'localhost', ...trusting() }).opened);
+  const server = await served(t, overTls(identity, sink()));
+  const error = await rejection(dial(t, server, { hostname: 'localhost', ...trusting({ ca: [] }) }).opened);
   assert.deepEqual([error.address, error.port], [LOOPBACK, server.port]);
 });
 
@@ -308,10 +294,6 @@ async function injected(t) {
   await reader.read(new Uint8Array(1));
   reader.releaseLock();
   return [await rejection(upgrade(t, socket).opened), at(server)];
-}
-
-function isOfCertificate(code) {
-  return !code.startsWith('ERR_SOCKET_') && /CERT|SIGNATURE|PURPOSE/.test(code) && code !== 'CERT_REVOKED';
 }
 
 function coded(code) {

@@ -130,8 +130,8 @@ describe('a program', limit, () => {
     test(`[B6] [C6] [D1] that only reads sees each failure in its read, and exits, ${name}`, async (t) => {
       const servers = [];
       for (const [, handler] of answers) servers.push(await served(t, unwrap(handler)));
-      const ports = servers.map(({ port }) => port);
-      const env = { SERVERS: JSON.stringify({ mode: secureTransport, ca: authority.pem, ports }) };
+      const reached = servers.map(({ port }) => ({ port, tls: { ca: authority.pem } }));
+      const env = { SERVERS: JSON.stringify({ mode: secureTransport, servers: reached }) };
       const { code, signal, stdout, stderr } = await runNode(inline(onlyReading), { env });
       assert.deepEqual({ code, signal, stderr }, { code: 0, signal: null, stderr: '' });
       assert.deepEqual(

@@ -1,8 +1,8 @@
-// Runs the tests: `node scripts/test.mjs` all of them, with names (rust, js, types) only those. The runners' own output is
-// what you see; the exit code is 0 only if every one of them passed.
+// Runs the tests: `node scripts/test.mjs` all of them, with names (rust, js, ring, types) only those. The runners' own
+// output is what you see; the exit code is 0 only if every one of them passed.
 
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { howToGet, missingPrograms } from '../__test__/support/programs.mjs';
@@ -14,6 +14,16 @@ const suites = {
   rust: () => run('cargo', ['test', '--locked', '--no-default-features', '--features', 'aws-lc']),
   // The limit is for a test that hangs; the longest one builds the addon anew.
   js: () => run(process.execPath, ['--test', '--test-timeout=600000', ...testFiles()]),
+  // The other crypto provider: what depends on it, with an addon of its own that takes nobody's place.
+  ring: () => {
+    const features = ['--locked', '--no-default-features', '--features'];
+    const tests = ['tls', 'trust', 'upgrade'].flatMap((name) => ['--test', name]);
+    if (!run('cargo', ['test', ...features, 'ring', ...tests])) return false;
+    if (!run('cargo', ['build', '--lib', ...features, 'ring,node'])) return false;
+    const env = { PROVIDER: 'ring', NAPI_RS_NATIVE_LIBRARY_PATH: placeAddon('ring.node') };
+    const files = ['certificate-matrix', 'tls-groups'].map((name) => join('__test__', `${name}.test.mjs`));
+    return run(process.execPath, ['--test', '--test-timeout=600000', ...files], env);
+  },
   types: () => run(process.execPath, [join('scripts', 'check-types.mjs')]),
 };
 
@@ -24,8 +34,18 @@ function testFiles() {
     .map((name) => join('__test__', name));
 }
 
-function run(command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
+/** Copies the addon that cargo has built last, unoptimised, to where Node takes it for one; gives the path. */
+function placeAddon(name) {
+  const built = { darwin: 'libwinter_sockets.dylib', win32: 'winter_sockets.dll' }[process.platform];
+  const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
+  const folder = join(root, 'target', 'addons');
+  mkdirSync(folder, { recursive: true });
+  copyFileSync(join(target, 'debug', built ?? 'libwinter_sockets.so'), join(folder, name));
+  return join(folder, name);
+}
+
+function run(command, args, env = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
   if (error) console.error(`${command} could not be started: ${error.message}`);
   return status === 0;
 }

@@ -8,8 +8,10 @@
 //! The provider is always passed explicitly: what another addon or crate installs process-wide has no effect here.
 
 mod context;
+mod explain;
 mod failure;
 mod key_log;
+mod purpose;
 mod trust;
 mod verify;
 

@@ -180,6 +180,25 @@ async fn the_same_name_and_key_do_not_make_a_certificate_trusted() {
 }
 
 #[tokio::test]
+async fn a_server_must_prove_that_the_certificate_is_its_own_whatever_is_verified() {
+    for version in [&TLS12, &TLS13] {
+        for reject_unauthorized in [true, false] {
+            let (mut server, mut settings) = server_and_settings();
+            server.versions = vec![version];
+            server.identity.key = Authority::root().server().key;
+            settings.reject_unauthorized = reject_unauthorized;
+            let host = Host::new().await;
+            let mut client = Client::secure(&host, request_of(settings));
+            client.stage(b"secret");
+            assert!(server.secure(host.accept().await).await.is_err());
+            let failure = client.failed().await;
+            assert_eq!(failure.code(), "ERR_SOCKET_TLS_PROTOCOL");
+            assert!(failure.to_string().contains("did not prove"), "{failure}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_verification_anything_is_accepted() {
     for params in [named("other.test"), expired(named(NAME)), authority_named(NAME)] {
         let mut settings = trusting([]);

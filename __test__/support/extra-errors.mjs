@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { root } from './process.mjs';
 
 /** Codes of Node, of the system and of this package, such as `ECONNRESET` and `ERR_SOCKET_TLS_ALERT`. */
-const CODE = '(?:ERR|CERT|EAI|UNABLE|DEPTH|SELF|INVALID)_[A-Z0-9_]+|E[A-Z0-9]{2,}';
+const CODE =
+  '(?:ERR|CERT|CA|EE|EAI|UNABLE|DEPTH|SELF|INVALID|PATH|PERMITTED|EXCLUDED|UNHANDLED|UNSUPPORTED)_[A-Z0-9_]+|E[A-Z0-9]{2,}';
 
 /** The codes that docs/errors.md explains, sorted. */
 export function documentedCodes() {

@@ -219,18 +219,18 @@ export function plainBytes(count, next) {
 
 /**
  * A program that looks at nothing but what it reads, at one server after the other, and prints the code of each failure.
- * It takes `{ mode, ca, ports }` as JSON in the variable SERVERS.
+ * It takes `{ mode, servers }` as JSON in the variable SERVERS, with `{ port, tls }` of each.
  */
 export const onlyReading = `
   import { connect } from 'winter-sockets';
-  const { mode, ca, ports } = JSON.parse(process.env.SERVERS);
+  const { mode, servers } = JSON.parse(process.env.SERVERS);
   for (const event of ['unhandledRejection', 'uncaughtException']) process.on(event, (error) => console.log(event, error));
   const read = async (socket) => {
     const reader = socket.readable.getReader();
     return reader.read().finally(() => reader.releaseLock());
   };
-  for (const port of ports) {
-    let socket = connect({ hostname: '127.0.0.1', port }, { secureTransport: mode, tls: { ca } });
+  for (const { port, tls } of servers) {
+    let socket = connect({ hostname: '127.0.0.1', port }, { secureTransport: mode, tls });
     if (mode === 'starttls') {
       const writer = socket.writable.getWriter();
       await writer.write('STARTTLS\\n');

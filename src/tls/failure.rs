@@ -1,9 +1,31 @@
 //! Why TLS failed, under the names Node uses.
 
-use rustls::{CertificateError, Error};
+use std::sync::Arc;
 
-use super::verify::Rejection;
+use rustls::{CertificateError, Error, OtherError};
+
 use crate::error::Step;
+
+/// A refusal of the server's certificate, under a code that rustls has no word for.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+struct Rejection {
+    code: &'static str,
+    message: String,
+}
+
+/// Refuses the server's certificate.
+pub(super) fn refusal(code: &'static str, reason: &str) -> CertificateError {
+    let message = format!("the server's certificate was refused: {reason}");
+    CertificateError::Other(OtherError(Arc::new(Rejection { code, message })))
+}
+
+/// Refuses a server that could not sign the handshake with the key of its certificate.
+pub(super) fn unproven(reason: &CertificateError) -> CertificateError {
+    let message = format!("the server did not prove that it holds the key of its certificate: {reason}");
+    let code = "ERR_SOCKET_TLS_PROTOCOL";
+    CertificateError::Other(OtherError(Arc::new(Rejection { code, message })))
+}
 
 /// A failure of TLS itself: of a certificate, by an alert, or of the protocol.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -68,11 +90,16 @@ fn from_certificate(error: &CertificateError) -> TlsFailure {
         }
         CertificateError::BadSignature => "CERT_SIGNATURE_FAILURE",
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "INVALID_PURPOSE",
-        CertificateError::UnknownIssuer => "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+        CertificateError::UnhandledCriticalExtension => "UNHANDLED_CRITICAL_EXTENSION",
         _ => "CERT_REJECTED",
     };
     let reason = match error {
         CertificateError::Other(other) => other.0.to_string(),
+        CertificateError::BadSignature => "a signature of its chain is wrong".into(),
+        CertificateError::InvalidPurpose => "it, or an authority of its chain, is not for servers".into(),
+        CertificateError::UnhandledCriticalExtension => {
+            "it, or another of its chain, has a critical extension that is not known".into()
+        }
         other => other.to_string(),
     };
     TlsFailure::new(code, format!("the server's certificate was refused: {reason}"))
