@@ -72,8 +72,8 @@ for (const { name, wrap, open } of modes) {
         await socket.closed;
       });
 
-      test(`[C3] ${version}: with allowHalfOpen, 1 MiB that we send after the peer's end arrives complete`, async (t) => {
-        const data = pattern(MIB);
+      test(`[C3] ${version}: with allowHalfOpen, 10 MiB that we send after the peer's end arrive complete`, async (t) => {
+        const data = pattern(10 * MIB);
         const { socket, log } = await start(t, closer('bye'), { version, allowHalfOpen: true });
         assert.equal(await text(socket.readable), 'bye');
         const writer = socket.writable.getWriter();

@@ -132,51 +132,65 @@ test('[D2] opened and early writes wait while the server keeps back its half of 
   assert.equal(log.wire.head.indexOf(hello), 0);
 });
 
-describe('sessions', limit, () => {
-  /** Connects, exchanges a message (tickets of TLS 1.3 come before it), closes, and tells whether it was resumed. */
-  async function converse(t, server, tls, options) {
-    const socket = dial(t, server, { secureTransport: 'on', tls, ...options });
-    assert.equal(await exchange(socket, 'hello'), 'hello');
-    const { peerCertificate } = await socket.opened;
-    await socket.close();
-    const { resumed } = server.connections.at(-1).tls;
-    return { resumed, peerCertificate };
-  }
+for (const { name, wrap, open } of modes) {
+  describe(`sessions ${name}`, limit, () => {
+    /** Connects, exchanges a message (tickets of TLS 1.3 come before it), closes, and tells whether it was resumed. */
+    async function converse(t, server, tls) {
+      const socket = await open(t, server, tls);
+      assert.equal(await exchange(socket, 'hello'), 'hello');
+      const { peerCertificate } = await socket.opened;
+      await socket.close();
+      const { resumed } = server.connections.at(-1).tls;
+      return { resumed, peerCertificate };
+    }
+    /** Settings that nothing else in this process has, and so no session yet. */
+    const fresh = (what) => trusting({ alpn: [`${name} ${what}`] });
 
-  for (const version of VERSIONS) {
-    test(`[D2] ${version}: a connection resumes a session of the same settings, and of no others`, async (t) => {
-      const server = await served(t, overTls({ ...identity, minVersion: version, maxVersion: version }, echo()));
+    for (const version of VERSIONS) {
+      test(`[D2] ${version}: a connection resumes a session of the same settings, and of no others`, async (t) => {
+        const server = await served(t, wrap({ ...identity, minVersion: version, maxVersion: version }, echo()));
+        const other = await createAuthority('Other');
+        const { cert, key } = client;
+        for (const [what, change] of [
+          ['verification', { rejectUnauthorized: false }],
+          ['trust', { ca: [authority.pem, other.pem] }],
+          ['a client certificate', { cert, key }],
+          ['ALPN', { alpn: ['h2', name] }],
+          ['the name', { servername: 'db.test' }],
+          ['SNI', { servername: '' }],
+          ['a check of its own', { checkServerIdentity: () => {} }],
+          ['versions', version === 'TLSv1.2' ? { maxVersion: version } : { minVersion: version }],
+        ]) {
+          // Without a name there is no SNI to leave out.
+          const settings = { ...fresh(`${version} ${what}`), ...(what === 'SNI' && { servername: 'db.test' }) };
+          const changed = { ...settings, ...change, ...(what === 'SNI' && { expectedServerHostname: 'db.test' }) };
+          const resumed = [];
+          for (const each of [settings, changed, settings, changed])
+            resumed.push((await converse(t, server, each)).resumed);
+          assert.deepEqual(resumed, [false, false, true, true], what);
+        }
+      });
+    }
+
+    test('[D2] of a connection that was not verified is none for one that is', async (t) => {
+      const server = await served(t, wrap(identity, echo()));
       const other = await createAuthority('Other');
-      const { cert, key } = client;
-      for (const [what, change] of [
-        ['verification', { rejectUnauthorized: false }],
-        ['trust', { ca: [authority.pem, other.pem] }],
-        ['a client certificate', { cert, key }],
-        ['ALPN', { alpn: ['h2'] }],
-        ['the name', { servername: 'db.test' }],
-        ['a check of its own', { checkServerIdentity: () => {} }],
-        ['versions', version === 'TLSv1.2' ? { maxVersion: version } : { minVersion: version }],
-      ]) {
-        // Settings that nothing else in this process has, and so no session yet.
-        const settings = trusting({ alpn: [`${version} ${what}`] });
-        const changed = { ...settings, ...change };
-        const resumed = [];
-        for (const each of [settings, changed, settings, changed])
-          resumed.push((await converse(t, server, each)).resumed);
-        assert.deepEqual(resumed, [false, false, true, true], what);
-      }
+      const careless = { ...fresh('careless'), ca: other.pem, rejectUnauthorized: false };
+      await converse(t, server, careless);
+      const error = await failureOf(await open(t, server, { ...careless, rejectUnauthorized: true }));
+      assertSocketError(error, { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
     });
-  }
 
-  test('[D6] a server whose session is resumed is told to the application like any other', async (t) => {
-    const server = await served(t, overTls(identity, echo()));
-    const calls = [];
-    const check = (name, { raw }) => void calls.push([name, raw]);
-    const settings = trusting({ checkServerIdentity: check, alpn: ['identity'] });
-    const first = await converse(t, server, settings);
-    const second = await converse(t, server, settings);
-    assert.deepEqual([first.resumed, second.resumed], [false, true]);
-    assert.deepEqual(second.peerCertificate, first.peerCertificate);
-    assert.deepEqual(calls, [calls[0], calls[0]]);
+    test('[D6] a server whose session is resumed is told to the application like any other', async (t) => {
+      const server = await served(t, wrap(identity, echo()));
+      const calls = [];
+      const check = (name, { raw }) => void calls.push([name, raw]);
+      const settings = { ...fresh('identity'), checkServerIdentity: check };
+      const first = await converse(t, server, settings);
+      const second = await converse(t, server, settings);
+      assert.deepEqual([first.resumed, second.resumed], [false, true]);
+      assert.deepEqual(second.peerCertificate, first.peerCertificate);
+      assert.deepEqual(calls, [calls[0], calls[0]]);
+    });
   });
-});
+}
