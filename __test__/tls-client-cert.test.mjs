@@ -74,6 +74,24 @@ for (const { name, wrap, open } of modes) {
       });
     }
 
+    test('[D6] none is shown to a server that is not verified', async (t) => {
+      const { chain, key, der } = clients['P-256'];
+      const untrusted = await createAuthority('Untrusted');
+      for (const [ca, isShown] of [
+        [authority.pem, true],
+        [untrusted.pem, false],
+      ]) {
+        // Where a client's certificate crosses the wire in clear.
+        const server = await asking(t, 'TLSv1.2', false);
+        const socket = await open(t, server, { ca, cert: chain, key });
+        if (isShown) await socket.opened;
+        else assertSocketError(await failureOf(socket), { code: 'SELF_SIGNED_CERT_IN_CHAIN' });
+        const log = await server.connection(0);
+        await log.secured;
+        assert.equal(log.wire.head.includes(der), isShown);
+      }
+    });
+
     test('[D6] every form of certificate and key is taken: bytes, DER, arrays, an encrypted key', async (t) => {
       const server = await asking(t, undefined);
       const { cert, chain, key } = clients['P-256'];
