@@ -66,7 +66,7 @@ test('the same source connects in Node', async () => {
 });
 
 test('a Worker that imports what the platform does not have is not built', async () => {
-  for (const name of ['Socket', 'SocketError']) {
+  for (const name of ['Socket', 'SocketError', 'createBinding']) {
     const failure = await build({
       stdin: {
         contents: `import { ${name} } from 'winter-sockets'; console.log(${name});`,
