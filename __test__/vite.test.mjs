@@ -40,8 +40,8 @@ const files = {
     import { winterSockets } from 'winter-sockets/vite';
     const worker = {
       consumer: 'server',
-      resolve: { noExternal: true, conditions: ['workerd', 'worker'] },
-      build: { outDir: 'dist/worker', rollupOptions: { input: 'either.js', external: /^cloudflare:/ } },
+      resolve: { noExternal: true, conditions: ['workerd', 'worker'], builtins: [/^cloudflare:/] },
+      build: { outDir: 'dist/worker', rollupOptions: { input: 'either.js' } },
     };
     export default {
       plugins: [winterSockets()],
