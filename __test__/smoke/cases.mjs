@@ -201,7 +201,7 @@ export const cases = {
 
   'the name `cloudflare:sockets`': {
     server: 'echo',
-    byName: true,
+    way: 'byName',
     async run({ connect }) {
       const { connect: byName } = await import('./by-name.mjs');
       assert.equal(byName, connect);
@@ -211,10 +211,13 @@ export const cases = {
 
   'pg, routed by the preload': {
     server: 'none',
-    byName: true,
-    async run() {
+    way: 'routed',
+    async run({ connect, SocketError, port }) {
       const { default: pg } = await import('pg');
-      assert.equal(new pg.Client().connection.stream.constructor.name, 'CloudflareSocket');
+      const client = new pg.Client({ host: '127.0.0.1', port });
+      assert.equal(client.connection.stream.constructor.name, 'CloudflareSocket');
+      assert.ok((await client.connect().catch((error) => error)) instanceof SocketError);
+      assert.equal((await import('./by-name.mjs')).connect, connect);
     },
   },
 };

@@ -11,10 +11,11 @@ import { echo, overTls, refusedPort, serve, silent, sink, startTls } from '../su
 import { cases } from './cases.mjs';
 
 /**
- * Runs every case in the runtime, `{ path, args, byName }`: its program, and the arguments before the script, with those for
- * the cases that need the name `cloudflare:sockets`. Returns, by name of the case, null or what went wrong.
+ * Runs every case in the runtime, `{ path, args }`: its program, and the arguments before the script by the way that the case
+ * needs: `plain`, `byName` for the name `cloudflare:sockets`, `routed` for pg. Returns, by name of the case, null or what
+ * went wrong.
  */
-export async function runCases({ path, args, byName }) {
+export async function runCases({ path, args }) {
   const authority = await createAuthority();
   const credentials = await authority.issue({ names: ['localhost'] });
   const handlers = {
@@ -42,12 +43,11 @@ export async function runCases({ path, args, byName }) {
   return outcomes;
 
   async function attempt(name) {
-    const { server: kind, code = 0, verify, byName: needsName = false } = cases[name];
+    const { server: kind, code = 0, verify, way = 'plain' } = cases[name];
     const server = kind === 'none' ? null : await serve(handlers[kind]);
     try {
       const where = { hostname: 'localhost', port: server?.port ?? (await refusedPort()), ca: authority.pem };
-      const flags = needsName ? byName : args;
-      const command = [...flags, join('smoke', 'program.mjs'), name, JSON.stringify(where)];
+      const command = [...args[way], join('smoke', 'program.mjs'), name, JSON.stringify(where)];
       const exit = await runNode(command, { node: path, cwd: project.folder, timeout: 60_000 });
       assert.equal(exit.timedOut, false, 'the process does not end');
       assert.equal(exit.code ?? exit.signal, code, exit.stderr || exit.stdout);

@@ -9,14 +9,19 @@ import { nodeMajors } from '../node-majors.mjs';
 const { platform, arch } = process;
 const cache = fileURLToPath(new URL('../../target/runtimes/', import.meta.url));
 
+const preload = ['--import', 'winter-sockets/register'];
+
 const others = [
   {
     name: 'Bun',
     version: '1.4.5',
     packageName: `@oven/bun-${platform}-${arch === 'arm64' ? 'aarch64' : arch}`,
     program: join('bin', 'bun'),
-    args: ['run'],
-    byName: ['run', '--tsconfig-override=paths.json', '--preload', 'winter-sockets/register'],
+    args: {
+      plain: ['run'],
+      byName: ['run', '--tsconfig-override=paths.json', '--preload', 'winter-sockets/register'],
+      routed: ['run', '--tsconfig-override=paths.json', '--preload', 'winter-sockets/register'],
+    },
     remarks: {
       'the name `cloudflare:sockets`':
         'Bun asks no hook for `import`: `"paths": { "cloudflare:sockets": ["./node_modules/winter-sockets"] }` in `tsconfig.json` does it',
@@ -31,27 +36,29 @@ const others = [
     version: '2.9.6',
     packageName: `@deno/${platform}-${arch}${platform === 'linux' ? '-glibc' : ''}`,
     program: 'deno',
-    args: ['run', '--allow-all'],
-    byName: ['run', '--allow-all', '--preload', 'npm:winter-sockets/register'],
-    remarks: { 'the name `cloudflare:sockets`': '`deno run --preload npm:winter-sockets/register`' },
-    limits: {
-      'pg, routed by the preload':
-        "Deno's hooks do not pass conditions on, so that `pg-cloudflare` stays empty; pg stays on `node:net`",
+    args: {
+      plain: ['run', '--allow-all'],
+      byName: ['run', '--allow-all', '--preload', 'npm:winter-sockets/register'],
+      routed: ['run', '--allow-all', '--conditions=workerd', '--preload', 'npm:winter-sockets/register'],
     },
+    remarks: {
+      'the name `cloudflare:sockets`': '`deno run --preload npm:winter-sockets/register`',
+      'pg, routed by the preload':
+        "With `--conditions=workerd` as well, which reaches every package: Deno's hooks do not pass conditions on",
+    },
+    limits: {},
   },
 ];
 
 /**
- * `{ name, version, path, args, byName, remarks, limits, missing, fetch() }` of each: its program and how to run a script, with
- * or without the name `cloudflare:sockets`; what is to be said of a case that works, and why one does not; whether it has
- * to be fetched first.
+ * `{ name, version, path, args, remarks, limits, missing, fetch() }` of each: its program, and its arguments before a script;
+ * what is to be said of a case that works, and why one does not; whether it has to be fetched first.
  */
 export function runtimes() {
   const nodes = nodeMajors().map((node) => ({
     ...node,
     name: 'Node',
-    args: [],
-    byName: ['--import', 'winter-sockets/register'],
+    args: { plain: [], byName: preload, routed: preload },
     remarks: {},
     limits: {},
   }));
