@@ -1,22 +1,18 @@
 // The runtimes of the table in README.md.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { fetchPackage } from '../fetch-package.mjs';
+import { createRequire } from 'node:module';
 import { nodeMajors } from '../node-majors.mjs';
 
+const require = createRequire(import.meta.url);
 const { platform, arch } = process;
-const cache = fileURLToPath(new URL('../../target/runtimes/', import.meta.url));
-
 const preload = ['--import', 'winter-sockets/register'];
 
+// From npm, each with its program in a package for the platform.
 const others = [
   {
     name: 'Bun',
-    version: '1.4.5',
-    packageName: `@oven/bun-${platform}-${arch === 'arm64' ? 'aarch64' : arch}`,
-    program: join('bin', 'bun'),
+    packageName: 'bun',
+    program: `@oven/bun-${platform}-${arch === 'arm64' ? 'aarch64' : arch}/bin/bun`,
     args: {
       plain: ['run'],
       byName: ['run', '--tsconfig-override=paths.json', '--preload', 'winter-sockets/register'],
@@ -33,9 +29,8 @@ const others = [
   },
   {
     name: 'Deno',
-    version: '2.9.6',
-    packageName: `@deno/${platform}-${arch}${platform === 'linux' ? '-glibc' : ''}`,
-    program: 'deno',
+    packageName: 'deno',
+    program: `@deno/${platform}-${arch}${platform === 'linux' ? '-glibc' : ''}/deno`,
     args: {
       plain: ['run', '--allow-all'],
       byName: ['run', '--allow-all', '--preload', 'npm:winter-sockets/register'],
@@ -51,23 +46,20 @@ const others = [
 ];
 
 /**
- * `{ name, version, path, args, remarks, limits, missing, fetch() }` of each: its program, and its arguments before a script;
- * what is to be said of a case that works, and why one does not; whether it has to be fetched first.
+ * `{ name, version, path, args, remarks, limits, missing }` of each: its program, and its arguments before a script; what is to be
+ * said of a case that works, and why one does not; `missing` is false, or the reason for which it cannot be run.
  */
 export function runtimes() {
-  const nodes = nodeMajors().map((node) => ({
-    ...node,
-    name: 'Node',
-    args: { plain: [], byName: preload, routed: preload },
-    remarks: {},
-    limits: {},
-  }));
-  return [...nodes, ...others.map(withPath)];
+  const args = { plain: [], byName: preload, routed: preload };
+  const nodes = nodeMajors().map((node) => ({ ...node, name: 'Node', args, remarks: {}, limits: {} }));
+  return [...nodes, ...others.map(locate)];
 }
 
-function withPath({ packageName, program, ...runtime }) {
-  const folder = join(cache, `${runtime.name}-${runtime.version}`);
-  const path = join(folder, 'node_modules', packageName, program);
-  const missing = !existsSync(path);
-  return { ...runtime, path, missing, fetch: () => fetchPackage(`${packageName}@${runtime.version}`, folder) };
+function locate({ packageName, program, ...runtime }) {
+  const { version } = require(`${packageName}/package.json`);
+  try {
+    return { ...runtime, version, path: require.resolve(program), missing: false };
+  } catch {
+    return { ...runtime, version, path: null, missing: `${runtime.name} has no package for this platform` };
+  }
 }
