@@ -202,14 +202,16 @@ for (const { name, secureTransport, wrap } of modes) {
       assert.equal((await other.opened).alpn, 'two');
     });
 
-    test('[D5] may name the server whatever host is dialled', async (t) => {
-      const server = await served(t, wrap(identity, echo()));
-      const tls = { ca: authority.pem, servername: 'db.test' };
-      const socket = dialBound(t, { tls }, server, { secureTransport });
-      if (secureTransport === 'starttls') assert.equal(await exchange(socket, 'STARTTLS\n', 'OK\n'), 'OK\n');
-      await (secureTransport === 'on' ? socket : owned(t, socket.startTls())).opened;
-      assert.equal((await (await server.connection(0)).secured).servername, 'db.test');
-    });
+    for (const option of ['expectedServerHostname', 'servername', 'sni']) {
+      test(`[D5] may name the server by ${option}, whatever host is dialled`, async (t) => {
+        const server = await served(t, wrap(identity, echo()));
+        const tls = { ca: authority.pem, [option]: 'db.test' };
+        const socket = dialBound(t, { tls }, server, { secureTransport });
+        if (secureTransport === 'starttls') assert.equal(await exchange(socket, 'STARTTLS\n', 'OK\n'), 'OK\n');
+        await (secureTransport === 'on' ? socket : owned(t, socket.startTls())).opened;
+        assert.equal((await (await server.connection(0)).secured).servername, 'db.test');
+      });
+    }
 
     test('[D6] fails the handshake with a server of another authority, and nothing leaves', async (t) => {
       const server = await served(t, wrap(identity, sink()));
