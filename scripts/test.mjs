@@ -6,6 +6,7 @@ import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { howToGet, missingPrograms } from '../__test__/support/programs.mjs';
+import { nodeMajors } from './node-majors.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -22,7 +23,10 @@ const suites = {
     if (!run('cargo', ['build', '--lib', ...features, 'ring,node'])) return false;
     const env = { PROVIDER: 'ring', NAPI_RS_NATIVE_LIBRARY_PATH: placeAddon('ring.node') };
     const files = ['certificate-matrix', 'tls-groups'].map((name) => join('__test__', `${name}.test.mjs`));
-    return run(process.execPath, ['--test', '--test-timeout=600000', ...files], env);
+    // On the newest Node, whose OpenSSL judges some certificates otherwise than that of the oldest.
+    const { path, missing } = nodeMajors().at(-1);
+    if (missing) console.error(`Skipped on the newest Node: ${missing}. The tests run on ${process.version}.`);
+    return run(missing ? process.execPath : path, ['--test', '--test-timeout=600000', ...files], env);
   },
   types: () => run(process.execPath, [join('scripts', 'check-types.mjs')]),
 };
