@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { dial, established, KiB, readExactly, served, watchDescriptors } from './support/extra-tcp.mjs';
+import { dial, established, KiB, MiB, readExactly, served, watchDescriptors } from './support/extra-tcp.mjs';
 import { until } from './support/process.mjs';
-import { answerer, echo, pattern } from './support/servers.mjs';
+import { answerer, echo, pattern, resetter } from './support/servers.mjs';
 
 watchDescriptors();
 
@@ -88,6 +88,29 @@ describe('a write that settles', { timeout: 60_000 }, () => {
     }
     await reading;
   });
+});
+
+test('[E5] a failure is told to reads and writes before closed resolves', { timeout: 30_000 }, async (t) => {
+  const server = await served(t, resetter({ on: 'data' }));
+  for (let round = 0; round < 20; round++) {
+    const { socket, writer, reader } = await established(t, server);
+    const order = [];
+    /** As a driver hears of it: at the end of a chain of asynchronous functions. */
+    const hear = async (what, promise) => {
+      const error = await promise.catch((reason) => reason);
+      for (let step = 0; step < 20; step++) await null;
+      order.push(what);
+      return error;
+    };
+    const closed = socket.closed.then(() => order.push('closed'));
+    const reading = hear('read', reader.read());
+    await writer.write('x');
+    // More than is accepted while it waits.
+    const writing = hear('write', writer.write(pattern(8 * MiB)));
+    assert.equal((await reading).code, (await writing).code);
+    await closed;
+    assert.equal(order.at(-1), 'closed', order.join());
+  }
 });
 
 test('[E7] Nagle is off: a small write goes out although the one before it is not acknowledged', {

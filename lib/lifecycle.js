@@ -289,7 +289,9 @@ class Lifecycle {
     this.#opened.reject(reason);
     if (diagnostics.error.hasSubscribers) diagnostics.error.publish({ socket: this.socket, error: reason });
     if (closedRejects) this.#closed.reject(reason);
-    else this.#resolveClosed();
+    // Drivers that hear of it before the reads and writes that reject take it for a clean end, and the failure for another
+    // one. They listen through chains of microtasks of any length, so it waits for the next turn.
+    else setImmediate(() => this.#resolveClosed());
     this.#finished.reject(reason);
     this.#sink?.fail(reason);
     this.#onOver();
