@@ -3,10 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect } from 'node:net';
+import { pipeline } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { createAuthority, inDays, selfSigned } from './support/certs.mjs';
 import { startPostgres } from './support/postgres.mjs';
-import { inline, runNode } from './support/process.mjs';
+import { inline, runNode, until } from './support/process.mjs';
 import { closer, overTls, refusedPort, serve, sink } from './support/servers.mjs';
 
 /** Runs `body` with a `client` that is not connected yet, and gives what it returns or the error it throws. */
@@ -178,6 +181,37 @@ describe('a real server', () => {
       );
       assert.equal(value, '57P01');
       for (const error of errors) assert.match(error.message, /terminat/);
+    });
+  }
+
+  for (const way of ['plaintext', 'TLS']) {
+    test(`${way}: a connection that is cut fails its query, and is told to the client once`, async (t) => {
+      const proxy = await serve((socket) => {
+        pipeline(socket, connect(server.port, 'localhost'), socket, () => {});
+      });
+      t.after(() => proxy.close());
+      const watcher = new pg.Client(ways.plaintext);
+      await watcher.connect();
+      t.after(() => watcher.end());
+
+      const outcome = withClient(
+        { ...ways[way], port: proxy.port },
+        `await client.connect();
+         const failure = await client.query('SELECT pg_sleep(600), 1 AS "${way}"').catch((error) => error);
+         await client.end();
+         return failure.code;`,
+      );
+      // Not the one before it: a server that sleeps does not notice that its client has gone.
+      const asleep = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%' || $1 || '%'";
+      await until(async () => (await watcher.query(asleep, [way])).rowCount > 0, { what: 'the query runs' });
+      (await proxy.connection(0)).socket.resetAndDestroy();
+
+      const { value, errors } = await outcome;
+      assert.equal(value, 'ECONNRESET');
+      assert.deepEqual(
+        errors.map((error) => error.code),
+        ['ECONNRESET'],
+      );
     });
   }
 

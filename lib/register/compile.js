@@ -4,7 +4,7 @@
 const Module = require('node:module');
 const { join, sep } = require('node:path');
 const { findRoot } = require('./packages.js');
-const { routePg } = require('./pg.js');
+const { routePg, tellErrorsOnce } = require('./pg.js');
 const { warnNotRouted } = require('./report.js');
 
 // Where pg chooses between node:net and pg-cloudflare.
@@ -27,8 +27,9 @@ function wrapCompile(routes) {
 
   const compile = Module.prototype._compile;
   Module.prototype._compile = function _compile(content, filename, ...rest) {
-    const source = isPgStream(filename) ? routePg(this, content) : content;
-    const result = compile.call(this, source, filename, ...rest);
+    const routed = isPgStream(filename) ? routePg(this, content) : null;
+    const result = compile.call(this, routed ?? content, filename, ...rest);
+    if (routed !== null) tellErrorsOnce(this.exports);
     // Required, an ES module is a namespace; those who require postgres call what they get.
     if (isPostgresEntry(filename)) this.exports = this.exports.default;
     return result;

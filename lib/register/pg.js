@@ -6,13 +6,13 @@ const { tellRouted, warnNotRouted } = require('./report.js');
 
 const SHIM = 'pg-cloudflare';
 
-/** What to compile in place of pg's choice of streams. */
+/** What to compile in place of pg's choice of streams; null for a pg that has to be left as it is. */
 function routePg(module, content) {
   const routed = asInWorker(content);
   const obstacle = routed === null ? 'this version has no support for it' : missingShim(module);
   if (obstacle !== null) {
     warnNotRouted('pg', module.filename, obstacle);
-    return content;
+    return null;
   }
   tellRouted('pg', module.filename);
   return routed;
@@ -37,4 +37,22 @@ function asInWorker(source) {
   return `((navigator) => {${source}\n})({ userAgent: 'Cloudflare-Workers' });`;
 }
 
-module.exports = { asInWorker, routePg };
+/**
+ * pg listens for errors of a stream, and once more when it is secured. Over the shim both are one object, so that each error
+ * would be told twice: to a query, and then to its pool as that of a client at rest, which ends a process that does not
+ * listen for those. Over node:tls they are two.
+ */
+function tellErrorsOnce(streams) {
+  const { getSecureStream } = streams;
+  streams.getSecureStream = function (options) {
+    const stream = getSecureStream.call(this, options);
+    const { on } = stream;
+    stream.on = function (name, listener) {
+      const isTold = name === 'error' && this.listeners(name).includes(listener);
+      return isTold ? this : on.call(this, name, listener);
+    };
+    return stream;
+  };
+}
+
+module.exports = { asInWorker, routePg, tellErrorsOnce };
