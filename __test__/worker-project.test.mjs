@@ -162,7 +162,10 @@ async function startHost(t, command, DATABASE_URL) {
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
-  const [url] = await once(createInterface(child.stdout), 'line');
+  const [url] = await Promise.race([
+    once(createInterface(child.stdout), 'line'),
+    once(child, 'exit').then(() => assert.fail(`the project does not start: ${stderr}`)),
+  ]);
   return { child, url, stderr: () => stderr };
 }
 
