@@ -78,7 +78,7 @@ describe('a round of everything', () => {
       if (!scenario.startsWith('idle-memory')) assert.ok(amount > 0, what);
       if (seconds === undefined) continue;
       assert.ok(seconds > 0, what);
-      // The kernel counts a thread's time when it is at it, and in /proc/<pid>/stat by the hundredth of a second.
+      // The kernel adds up the time of a thread that is running at its ticks, a hundredth of a second at most.
       if (linux) assert.ok(jsCpu >= 0 && jsCpu <= cpu * 1.1 + 0.02, `${what}: ${jsCpu} of ${cpu} s`);
     }
   });

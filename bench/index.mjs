@@ -53,7 +53,7 @@ async function measure(plan) {
   return run;
 }
 
-/** One run of several, described as the first one. */
+/** One run made of several, described as the first one. */
 function merge(paths) {
   const runs = paths.map((path) => {
     try {
@@ -62,7 +62,14 @@ function merge(paths) {
       throw new Error(`--from: "${path}" holds no results: ${error.message.replaceAll('\n', ' ')}`, { cause: error });
     }
   });
-  return { ...runs[0], measurements: runs.flatMap(({ measurements }) => measurements) };
+  // A round of one run is none of another's.
+  let rounds = 0;
+  const measurements = runs.flatMap((run) => {
+    const before = rounds;
+    rounds += Math.max(...run.measurements.map(({ round }) => round));
+    return run.measurements.map((each) => ({ ...each, round: before + each.round }));
+  });
+  return { ...runs[0], measurements };
 }
 
 function finish(run, plan) {

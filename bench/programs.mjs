@@ -25,7 +25,9 @@ const runtimes = {
   },
   bun: {
     name: 'Bun',
-    find: () => require.resolve(`@oven/bun-${platform()}-${arch() === 'arm64' ? 'aarch64' : arch()}/bin/bun`),
+    // Its install script moves the program from the one package to the other; without the script it stays in the first.
+    find: () =>
+      firstOf([`@oven/bun-${platform()}-${arch() === 'arm64' ? 'aarch64' : arch()}/bin/bun`, 'bun/bin/bun.exe']),
     arguments: (job) => ['--no-install', MAIN, JSON.stringify(job)],
   },
   workerd: {
@@ -95,6 +97,15 @@ function client(implementation, { path, version }) {
 function findProgram({ find }) {
   const path = find();
   return { path, version: versionOf(path) };
+}
+
+function firstOf([path, ...others]) {
+  try {
+    return require.resolve(path);
+  } catch (error) {
+    if (others.length === 0) throw error;
+    return firstOf(others);
+  }
 }
 
 function versions(paths) {

@@ -1,9 +1,6 @@
 // What the operating system says of a process at one moment.
 
-import { readFileSync } from 'node:fs';
-
-// The unit of the times in /proc/<pid>/stat, the same on every Linux that Node runs on.
-const TICKS_PER_SECOND = 100;
+import { readdirSync, readFileSync } from 'node:fs';
 
 /**
  * Of this process: `{ wall, js, cpu, serverCpu, memory, peak }`; the clock in seconds since 1970, the processor time in
@@ -22,7 +19,7 @@ export function snapshotOfThis(server) {
   };
 }
 
-/** The same of a process whose JavaScript runs on its main thread; Linux only. */
+/** The same of a process whose JavaScript runs on its main thread, and whose threads do not end; Linux only. */
 export function snapshotOf(pid, server) {
   return {
     wall: wallClock(),
@@ -41,21 +38,20 @@ export function wallClock() {
 
 function threadCpu(folder) {
   // In nanoseconds, which is why it comes before what a runtime has to say: Deno tells hundredths of a second.
-  const schedule = fromProc(`${folder}/schedstat`);
+  const schedule = textOf(`${folder}/schedstat`);
   return schedule === null ? null : Number(schedule.split(' ')[0]) / 1e9;
 }
 
+/** What its threads have taken: to the microsecond, where /proc/<pid>/stat counts hundredths of a second. */
 function processCpu(pid) {
   if (pid === null) return null;
-  const stat = fromProc(`/proc/${pid}/stat`);
-  if (stat === null) return null;
-  // Counted from behind the name of the program, which may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const threads = fromProc(() => readdirSync(`/proc/${pid}/task`)) ?? [];
+  const times = threads.map((thread) => threadCpu(`/proc/${pid}/task/${thread}`));
+  return times.length === 0 || times.includes(null) ? null : times.reduce((sum, time) => sum + time);
 }
 
 function memory(pid, name) {
-  const [, kibibytes] = fromProc(`/proc/${pid}/status`)?.match(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm')) ?? [];
+  const [, kibibytes] = textOf(`/proc/${pid}/status`)?.match(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm')) ?? [];
   return kibibytes === undefined ? null : Number(kibibytes) * 1024;
 }
 
@@ -63,9 +59,13 @@ function total(usage) {
   return usage === undefined ? null : (usage.user + usage.system) / 1e6;
 }
 
-function fromProc(path) {
+function textOf(path) {
+  return fromProc(() => readFileSync(path, 'latin1'));
+}
+
+function fromProc(read) {
   try {
-    return readFileSync(path, 'latin1');
+    return read();
   } catch {
     // Not Linux, or not there.
     return null;

@@ -22,6 +22,7 @@ const args = ['serve', `--control-fd=${CONTROL}`, `--external-addr=meter=127.0.0
 const workerd = spawn(program, [...args, configuration], { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
 // It would run on without this process.
 process.on('exit', () => workerd.kill('SIGKILL'));
+process.on('SIGTERM', () => process.exit(1));
 workerd.on('exit', (code, signal) => {
   console.error(`workerd ended with ${signal ?? code}`);
   process.exit(1);

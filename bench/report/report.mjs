@@ -102,16 +102,23 @@ function section(run, { summary, growth, failures }) {
 }
 
 function intro({ date, machine, load, runtimes, missing, lost, measurements }) {
-  const rounds = new Set(measurements.map(({ round }) => round)).size;
+  const rounds = roundsOf(measurements);
   const absent = missing.map(({ implementation }) => implementations[implementation].title);
   return [
-    `Medians of ${rounds} rounds (least–most). ${date}; ${machine}; load ${load.toFixed(1)} before the run.`,
+    `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} (least–most). ${date}; ${machine}; load ${load.toFixed(1)} before the run.`,
     `${runtimes.join(', ')}.`,
     absent.length > 0 && `Not installed and left out: ${absent.join(', ')}.`,
     ...lost,
   ]
     .filter(Boolean)
     .join(' ');
+}
+
+/** Of the scenario that has most: runs that were put together do not have every scenario in every round. */
+function roundsOf(measurements) {
+  const rounds = new Map();
+  for (const { scenario, round } of measurements) rounds.set(scenario, (rounds.get(scenario) ?? new Set()).add(round));
+  return Math.max(0, ...[...rounds.values()].map(({ size }) => size));
 }
 
 function writeAll(folder, contents) {

@@ -53,23 +53,27 @@ export function toComparison(summary) {
 
 /** What a number of connections costs: a row for each number and quantity, a column for each implementation. */
 export function toGrowthTable(growth) {
-  return sections(growth, (entries) => {
-    const names = namesOf(entries);
-    const rows = Object.entries(quantities).flatMap(([quantity, format]) =>
-      [...new Set(entries.map(({ scenario }) => scenario))].flatMap((scenario) => {
-        const group = entries.filter((each) => each.scenario === scenario);
-        return group[0].points.map(({ connections }, index) => [
-          quantity,
-          `${connections.toLocaleString('en')}${findScenario(scenario).secureTransport === 'on' ? ', TLS' : ''}`,
-          ...names.map((name) => {
-            const point = group.find(({ implementation }) => implementation === name)?.points[index];
-            return point ? format(point) : '–';
-          }),
-        ]);
-      }),
-    );
-    return table(['quantity', 'connections', ...names.map((name) => implementations[name].title)], rows);
-  });
+  return sections(
+    growth,
+    (entries) => {
+      const names = namesOf(entries);
+      const rows = Object.entries(quantities).flatMap(([quantity, format]) =>
+        [...new Set(entries.map(({ scenario }) => scenario))].flatMap((scenario) => {
+          const group = entries.filter((each) => each.scenario === scenario);
+          return group[0].points.map(({ connections }, index) => [
+            quantity,
+            `${connections.toLocaleString('en')}${findScenario(scenario).secureTransport === 'on' ? ', TLS' : ''}`,
+            ...names.map((name) => {
+              const point = group.find(({ implementation }) => implementation === name)?.points[index];
+              return point ? format(point) : '–';
+            }),
+          ]);
+        }),
+      );
+      return table(['quantity', 'connections', ...names.map((name) => implementations[name].title)], rows);
+    },
+    'By the number of connections, ',
+  );
 }
 
 /** What could not be measured, and why; an empty text if there is nothing. */
@@ -82,13 +86,13 @@ export function toFailures(failures) {
     .join('\n');
 }
 
-/** One for each version of Node. */
-function sections(entries, content) {
+/** One for each version of Node, which its heading names. */
+function sections(entries, content, title = '') {
   const nodes = [...new Set(entries.map(({ node }) => node))];
   return nodes
     .map((node) => {
       const text = content(entries.filter((each) => each.node === node));
-      return node === null ? text : `### Node ${node}\n\n${text}`;
+      return node === null ? text : `### ${title}Node ${node}\n\n${text}`;
     })
     .join('\n\n');
 }

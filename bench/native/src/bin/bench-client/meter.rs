@@ -3,12 +3,10 @@
 use std::cell::Cell;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::job::Rate;
-
-// The unit of the times in /proc/<pid>/stat, the same on every Linux that Node runs on.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A stretch of time with something to do.
 pub struct Stretch {
@@ -66,9 +64,7 @@ pub fn peak_memory() -> io::Result<f64> {
 
 /// Seconds of processor time of this thread.
 pub fn thread_cpu() -> Option<f64> {
-    let schedule = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanoseconds: f64 = schedule.split(' ').next()?.parse().ok()?;
-    Some(nanoseconds / 1e9)
+    cpu_of("/proc/thread-self".as_ref())
 }
 
 /// Seconds since a moment given in milliseconds since 1970.
@@ -77,13 +73,16 @@ pub fn seconds_since(milliseconds: f64) -> f64 {
     now.as_secs_f64() - milliseconds / 1000.0
 }
 
+/// What its threads have taken: to the microsecond, where /proc/<pid>/stat counts hundredths of a second.
 fn process_cpu(pid: u32) -> Option<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Counted from behind the name of the program, which may hold anything.
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut times = fields.split_whitespace().skip(11).map(str::parse);
-    let (user, system): (f64, f64) = (times.next()?.ok()?, times.next()?.ok()?);
-    Some((user + system) / TICKS_PER_SECOND)
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    threads.map(|thread| cpu_of(&thread.ok()?.path())).sum()
+}
+
+fn cpu_of(thread: &Path) -> Option<f64> {
+    let schedule = fs::read_to_string(thread.join("schedstat")).ok()?;
+    let nanoseconds: f64 = schedule.split(' ').next()?.parse().ok()?;
+    Some(nanoseconds / 1e9)
 }
 
 fn status(name: &str) -> io::Result<f64> {
