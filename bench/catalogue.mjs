@@ -55,15 +55,15 @@ const transports = [
 const upgraded = { secureTransport: 'starttls', port: 'starttls' };
 
 /**
- * Every scenario: `{ name, title, file, unit, short, implementations, variant, secureTransport, port }`. `short` are those
- * of the short set, `file` is that of scenarios/, `implementations` the names of those it exists for, `port` what is
- * spoken on the port of the server that it needs.
+ * Every scenario: `{ name, title, file, unit, collects, short, implementations, variant, secureTransport, port }`. `file` is
+ * that of scenarios/, `collects` are those that call the garbage collector, `short` those of the short set,
+ * `implementations` has the names of those it exists for, `port` what is spoken on the port of the server that it needs.
  */
 export const scenarios = Object.entries(files).flatMap(([file, module]) =>
   module.variants.flatMap((variant) => {
     const { name, title, short } = variant;
-    const { unit, implementations: only = Object.keys(implementations) } = module;
-    const shared = { name, title, file, unit, short, implementations: only, variant };
+    const { unit, collects = false, implementations: only = Object.keys(implementations) } = module;
+    const shared = { name, title, file, unit, collects, short, implementations: only, variant };
     if (module === startTls) return [{ ...shared, ...upgraded }];
     return transports.map(({ suffix, ...transport }) => ({
       ...shared,

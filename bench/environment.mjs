@@ -37,7 +37,7 @@ export function buildNative(profile) {
  * - `database`: what pg needs to reach PostgreSQL, or null
  * - `nativeClient`: the path of the native client
  * - `ca`: the path of the authority's certificate
- * - `workerdConfig`: the path of workerd's configuration
+ * - `workerdConfig`: the paths of workerd's configurations
  * - `stop()`
  */
 export async function startEnvironment({ nativeServer, nativeClient }, { withPostgres = false } = {}) {

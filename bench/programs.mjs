@@ -16,12 +16,20 @@ const PRELOAD = new URL('../lib/register/index.js', import.meta.url).href;
 const runtimes = {
   node: {
     name: 'Node',
-    arguments: (job) => ['--expose-gc', ...(isRouted(job) ? ['--import', PRELOAD] : []), MAIN, JSON.stringify(job)],
+    arguments: (job) => [
+      ...(job.collects ? ['--expose-gc'] : []),
+      ...(isRouted(job) ? ['--import', PRELOAD] : []),
+      ...[MAIN, JSON.stringify(job)],
+    ],
   },
   deno: {
     name: 'Deno',
     find: () => require.resolve(`@deno/${platform()}-${arch()}${platform() === 'linux' ? '-glibc' : ''}/deno`),
-    arguments: (job) => ['run', '--allow-all', '--no-config', '--v8-flags=--expose-gc', MAIN, JSON.stringify(job)],
+    arguments: (job) => [
+      ...['run', '--allow-all', '--no-config'],
+      ...(job.collects ? ['--v8-flags=--expose-gc'] : []),
+      ...[MAIN, JSON.stringify(job)],
+    ],
   },
   bun: {
     name: 'Bun',
@@ -33,7 +41,10 @@ const runtimes = {
   workerd: {
     name: 'workerd',
     find: () => require('workerd').default,
-    arguments: (job, { path, workerdConfig }) => [WORKERD, JSON.stringify(job), path, workerdConfig],
+    arguments: (job, { path, workerdConfig: { usual, collecting } }) => [
+      ...[WORKERD, JSON.stringify(job)],
+      ...[path, job.collects ? collecting : usual],
+    ],
     // It needs somebody to start it and to measure it.
     startedBy: process.execPath,
   },

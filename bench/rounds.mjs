@@ -36,18 +36,35 @@ export function countOf({ rounds, scenarios, clients }) {
 }
 
 /** What client/main.mjs takes. */
-function jobOf({ file, variant, secureTransport, port }, implementation, size, { host, ports, pid, database }) {
+function jobOf(
+  { file, collects, variant, secureTransport, port },
+  implementation,
+  size,
+  { host, ports, pid, database },
+) {
   const { module } = implementations[implementation];
   // What PostgreSQL takes is spread over processes of its own: nobody counts it.
   const server = file === 'pg' ? null : pid;
-  return { scenario: file, variant, secureTransport, module, host, port: ports[port], server, database, size };
+  return {
+    scenario: file,
+    collects,
+    variant,
+    secureTransport,
+    module,
+    host,
+    port: ports[port],
+    server,
+    database,
+    size,
+  };
 }
 
 async function measure(client, job, environment) {
   const { code, signal, stdout, stderr, timedOut } = await run(client, job, environment);
   if (code === 0) return JSON.parse(stdout);
   const outcome = timedOut ? `took longer than ${TIMEOUT / 1000} s` : `ended with ${signal ?? code}`;
-  return { failed: `${outcome}\n${stderr.trim()}` };
+  const reason = stderr.split('\n').find((line) => /^(\S+ )?\S*error: /i.test(line)) ?? 'it did not say why';
+  return { failed: `${outcome}: ${reason}\n${stderr.trim()}` };
 }
 
 function run(client, job, environment) {
@@ -55,6 +72,7 @@ function run(client, job, environment) {
     // Trust by the environment is what each implementation has, also one without an option for it.
     NODE_EXTRA_CA_CERTS: environment.ca,
     DENO_NO_UPDATE_CHECK: '1',
+    NO_COLOR: '1',
   });
   return new Promise((resolve, reject) => {
     const started = performance.timeOrigin + performance.now();

@@ -11,7 +11,10 @@ const COPIED = ['client', 'scenarios', IMPLEMENTATION];
 const WORKER = 'client/worker.mjs';
 const CA_FILE = 'ca.pem';
 
-/** Writes it into a folder, beside a copy of what runs in workerd; returns its path. `ca` is in PEM. */
+/**
+ * Writes it into a folder, beside a copy of what runs in workerd; returns the paths `{ usual, collecting }`, the second one
+ * for what calls the garbage collector. `ca` is in PEM.
+ */
 export function writeWorkerdConfig(folder, ca) {
   // A configuration can only embed what lies beside it.
   for (const name of COPIED) cpSync(join(here, name), join(folder, name), { recursive: true });
@@ -22,22 +25,25 @@ export function writeWorkerdConfig(folder, ca) {
   // The first one is the worker.
   const modules = new Set([WORKER, IMPLEMENTATION, ...listed]);
   const embedded = [...modules].map((path) => `(name = "${path}", esModule = embed "${path}")`);
-  const path = join(folder, 'workerd.capnp');
-  writeFileSync(path, configuration(embedded));
-  return path;
+  const write = (name, flags) => {
+    const path = join(folder, `${name}.capnp`);
+    writeFileSync(path, configuration(embedded, flags));
+    return path;
+  };
+  // With the flag workerd compiles at its start what it otherwise has compiled.
+  return { usual: write('usual', []), collecting: write('collecting', ['--expose-gc']) };
 }
 
-function configuration(embedded) {
+function configuration(embedded, flags) {
   return `
     using Workerd = import "/workerd/workerd.capnp";
     const config :Workerd.Config = (
-      v8Flags = ["--expose-gc"],
+      v8Flags = [${flags.map((flag) => `"${flag}"`).join(', ')}],
       services = [
         (name = "main", worker = (
           modules = [${embedded.join(', ')}],
           bindings = [(name = "METER", service = "meter")],
           compatibilityDate = "2026-11-01",
-          compatibilityFlags = ["nodejs_compat"],
           globalOutbound = "network",
         )),
         (name = "meter", external = (http = ())),

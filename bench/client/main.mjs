@@ -4,6 +4,7 @@
 // The job:
 //
 // - `scenario`, `variant`: a file of scenarios/ and what it takes
+// - `collects`: whether it calls the garbage collector, for which some runtimes want a flag
 // - `secureTransport`: "off", "on" or "starttls"
 // - `module`: a file of implementations/
 // - `host`, `port`, `server`: where the server listens, and its process

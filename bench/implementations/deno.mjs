@@ -1,7 +1,8 @@
 // Deno's own sockets, read into one buffer and written with write(): its streams are made of the same calls, and slower.
 
 const { Deno } = globalThis;
-const BLOCK = 64 * 1024;
+/** The buffer of a connection, until a read fills it, and then. */
+const BLOCKS = { small: 4 * 1024, large: 64 * 1024 };
 
 export async function connect({ host: hostname, port, secureTransport }) {
   const plain = await Deno.connect({ hostname, port });
@@ -40,8 +41,9 @@ class Connection {
   }
 
   async read() {
-    this.#block ??= new Uint8Array(BLOCK);
+    this.#block ??= new Uint8Array(BLOCKS.small);
     const length = await this.#conn.read(this.#block);
+    if (length === BLOCKS.small) this.#block = new Uint8Array(BLOCKS.large);
     if (length === null) throw new Error('the server ended the connection');
     return length;
   }

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openEchoes } from './opening.mjs';
 
 export const unit = 'growth';
+export const collects = true;
 export const variants = [{ name: 'growth', title: 'growth', short: false }];
 
 export async function run({ connect, size, secure, meter }) {

@@ -4,6 +4,7 @@ import { Buffer } from 'node:buffer';
 import { openEchoes } from './opening.mjs';
 
 export const unit = 'bytes per connection';
+export const collects = true;
 export const variants = [{ name: 'idle-memory', title: 'memory per idle connection', short: true }];
 
 export async function run({ connect, size, secure, meter }) {
