@@ -1,9 +1,11 @@
 // What the benchmark makes of its measurements and of its command line, without measuring.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { readArguments } from '../bench/arguments.mjs';
 import { implementations, reference, scenarios } from '../bench/catalogue.mjs';
+import { withFigures } from '../bench/report/report.mjs';
 import { fitting, sizes } from '../bench/sizes.mjs';
 import { failuresOf, median, summarise, summariseGrowth } from '../bench/statistics.mjs';
 
@@ -121,6 +123,21 @@ describe('the command line', () => {
       [['fast'], /^Unexpected argument 'fast'; --help tells what there is$/],
     ];
     for (const [args, message] of refused) assert.throws(() => readArguments(args), { name: 'TypeError', message });
+  });
+});
+
+describe('what is published', () => {
+  const page = readFileSync(new URL('../docs/performance.md', import.meta.url), 'utf8');
+
+  test('takes the place of what was published before, and of nothing else', () => {
+    const once = withFigures(page, '{figures}');
+    const [before, after] = once.split('{figures}');
+    assert.ok(page.startsWith(before.trimEnd()) && page.endsWith(after.trimStart()));
+    assert.equal(withFigures(withFigures(page, 'others'), '{figures}'), once);
+  });
+
+  test('needs a place', () => {
+    assert.throws(() => withFigures('# Performance\n', '{figures}'), /docs\/performance.md has no place for figures/);
   });
 });
 

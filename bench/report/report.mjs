@@ -1,6 +1,6 @@
 // From a run to tables and pictures. A run is `{ date, machine, load, runtimes, missing, lost, size, measurements }`.
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -51,13 +51,16 @@ export function save(run) {
 export function publish(run) {
   const derived = derive(run);
   const paths = writeAll(published, files(run, derived));
-  const text = readFileSync(page, 'utf8');
+  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), section(run, derived)));
+  return [...paths, nameOf(page)];
+}
+
+/** The text of docs/performance.md with these figures in place of those it has. */
+export function withFigures(text, figures) {
   const [from, to] = markers.map((marker) => text.indexOf(marker));
   if (from < 0 || to < from)
     throw new Error(`${nameOf(page)} has no place for figures between "${markers.join('" and "')}"`);
-  const content = section(run, derived);
-  writeFileSync(page, `${text.slice(0, from)}${markers[0]}\n\n${content}\n\n${text.slice(to)}`);
-  return [...paths, nameOf(page)];
+  return `${text.slice(0, from)}${markers[0]}\n\n${figures}\n\n${text.slice(to)}`;
 }
 
 function derive({ measurements }) {
@@ -121,8 +124,10 @@ function roundsOf(measurements) {
   return Math.max(0, ...[...rounds.values()].map(({ size }) => size));
 }
 
+/** The folder holds these files then, and nothing of an earlier run. */
 function writeAll(folder, contents) {
   mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) if (!(name in contents)) rmSync(new URL(name, folder));
   return Object.entries(contents).map(([name, text]) => {
     const url = new URL(name, folder);
     writeFileSync(url, text);
