@@ -13,6 +13,8 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare class ConnectTerms {
   /** Takes the settings over. */
   constructor(settings: ConnectTermsSettings)
+  /** Whether a name is denied whatever its addresses are, so that it need not be looked up. */
+  deniesName(host: string, port: number): boolean
 }
 
 /** The connections of one JavaScript environment: of the main thread, or of one worker. */
@@ -26,8 +28,8 @@ export declare class Environment {
   drain(events: Uint32Array): number
   /** Keeps the process alive, or not. */
   keepAlive(keep: boolean): void
-  /** A connection to `host`, to be started. With `lookup` the caller finds the addresses and gives them by `resolved`. */
-  connect(host: string, port: number, lookup: boolean, readAhead: boolean, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean, terms?: ConnectTerms | undefined | null): NativeConnection
+  /** A connection to `host`, to be started. Unless the system looks it up, the caller gives the addresses by `resolved`. */
+  connect(host: string, port: number, lookup: LookupBy, readAhead: boolean, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean, terms?: ConnectTerms | undefined | null): NativeConnection
 }
 
 /** The handle of one connection. */
@@ -129,6 +131,16 @@ export declare const enum EventFlag {
   Identity = 128,
   /** The upgrade to TLS is done. */
   Secured = 256,
+}
+
+/** Who finds the addresses of a host. */
+export declare const enum LookupBy {
+  /** The system's resolver. */
+  System = 0,
+  /** A function of the host's. */
+  Host = 1,
+  /** A function of the application's. */
+  Application = 2,
 }
 
 /** One address that was tried. */

@@ -841,5 +841,6 @@ module.exports.NativeConnection = nativeBinding.NativeConnection
 module.exports.TlsContext = nativeBinding.TlsContext
 module.exports.TrustStore = nativeBinding.TrustStore
 module.exports.EventFlag = nativeBinding.EventFlag
+module.exports.LookupBy = nativeBinding.LookupBy
 module.exports.ReadResult = nativeBinding.ReadResult
 module.exports.WriteResult = nativeBinding.WriteResult

@@ -1,6 +1,7 @@
 // createBinding(): what it takes and refuses, and that each setting has its effect on the wire or on the descriptor.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,18 +11,9 @@ import { inspect } from 'node:util';
 import * as winter from '../index.js';
 import { book, dialBound, owned } from './support/bindings.mjs';
 import { createAuthority, encryptedKey } from './support/certs.mjs';
-import {
-  assertSocketError,
-  dial,
-  flood,
-  linuxOnly,
-  rejection,
-  served,
-  sluggish,
-  watchDescriptors,
-} from './support/extra-tcp.mjs';
+import { assertSocketError, dial, linuxOnly, rejection, served, watchDescriptors } from './support/extra-tcp.mjs';
 import { exchange, limit, modes } from './support/extra-tls.mjs';
-import { echo, overTls, silent, sink } from './support/servers.mjs';
+import { echo, overTls, sink } from './support/servers.mjs';
 
 const { createBinding, connect } = winter;
 const PASSPHRASE = 'correct horse battery staple';
@@ -97,6 +89,18 @@ describe('a configuration that cannot be used is refused when the binding is mad
     null: [() => null, /"config" must be an object/],
     nothing: [() => undefined, /"config" must be an object/],
     'an array': [() => [], /"config" must be an object; received an array/],
+    'a Map': [() => new Map([['lockTls', true]]), /"config" must be an object/],
+    'an object of a class': [() => ({ tls: new (class Settings {})() }), /"config.tls" must be an object/],
+    'null in place of a setting': [
+      () => ({ network: null }),
+      /"config.network" must be a value or left out; received null/,
+    ],
+    'null in place of a list': [
+      () => ({ network: { allow: null } }),
+      /"config.network.allow" must be a value or left out/,
+    ],
+    'null in place of a TLS setting': [() => ({ tls: { ca: null } }), /"config.tls.ca" must be a value or left out/],
+    'a list with a gap': [() => ({ network: { deny: new Array(1) } }), /"config.network.deny\[0\]" must be a string/],
     'an unknown key': [() => ({ timeOut: 1 }), /"config.timeOut" is no setting; there are tls, network/],
     'TLS settings that are no object': [() => ({ tls: true }), /"config.tls" must be an object; received a boolean/],
     'an unknown TLS setting': [() => ({ tls: { caFile: 'x' } }), /"config.tls.caFile" is no setting/],
@@ -121,6 +125,14 @@ describe('a configuration that cannot be used is refused when the binding is mad
     'a certificate without its key': [
       () => ({ tls: { cert: client.cert } }),
       /"config.tls.cert" is given without `key`/,
+    ],
+    'a passphrase without a key': [
+      () => ({ tls: { passphrase: PASSPHRASE } }),
+      /"config.tls.passphrase" is given without `key`/,
+    ],
+    'a key log that is no file': [
+      () => ({ tls: { keyLogFile: folder } }),
+      /"config.tls.keyLogFile" is no regular file/,
     ],
     'an unknown version': [() => ({ tls: { minVersion: 'SSLv3' } }), /"config.tls.minVersion" must be one of TLSv1,/],
     'verification of another type': [
@@ -281,123 +293,91 @@ for (const { name, secureTransport, wrap } of modes) {
   });
 }
 
+test('a pipe for a key log is refused at once, and not waited for', { ...linuxOnly }, () => {
+  const pipe = join(folder, 'pipe');
+  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
+  assert.match(thrownBy({ tls: { keyLogFile: pipe } }).message, /"config.tls.keyLogFile" is no regular file/);
+});
+
+describe('what is slipped into the prototype of every object', limit, () => {
+  for (const lockTls of [true, false]) {
+    for (const [option, value] of [
+      ['rejectUnauthorized', () => false],
+      ['ca', () => elsewhere.pem],
+      ['checkServerIdentity', () => () => undefined],
+      ['keyLogFile', () => join(folder, 'polluted.log')],
+    ]) {
+      test(`[D7] does not weaken TLS: ${option}, ${lockTls ? 'locked' : 'not locked'}`, async (t) => {
+        const { chain, key } = await elsewhere.issue({ names: ['db.test'] });
+        const server = await served(t, overTls({ cert: chain, key }, sink()));
+        const { connect: bound } = createBinding({ lockTls, lookup: book(server.host), tls: { ca: authority.pem } });
+        t.after(() => delete Object.prototype[option]);
+        Object.prototype[option] = value();
+        const sockets = [undefined, {}, { tls: {} }].map((own) =>
+          owned(t, bound(`db.test:${server.port}`, { secureTransport: 'on', ...own })),
+        );
+        delete Object.prototype[option];
+        for (const socket of sockets) {
+          assertSocketError(await rejection(socket.opened), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+        }
+      });
+    }
+  }
+});
+
+test('[D6] what an array of certificates gives the second time is not what is trusted', async (t) => {
+  const { chain, key } = await elsewhere.issue({ names: ['db.test'] });
+  const server = await served(t, overTls({ cert: chain, key }, sink()));
+  const wanted = (await createAuthority('Wanted')).pem;
+  let reads = 0;
+  const shifty = Object.defineProperty([0], 0, { get: () => Buffer.from(reads++ === 0 ? wanted : elsewhere.pem) });
+  const options = { secureTransport: 'on', lookup: book(server.host) };
+  const address = `db.test:${server.port}`;
+  for (const tls of [{ ca: shifty }, { ca: Buffer.from(wanted) }]) {
+    const socket = owned(t, connect(address, { ...options, tls }));
+    assertSocketError(await rejection(socket.opened), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+  }
+});
+
+test('[D2] sessions of a binding are resumed however many other bindings there are', async (t) => {
+  const server = await served(t, overTls({ ...identity, maxVersion: 'TLSv1.2' }, echo()));
+  const config = { tls: { ca: authority.pem }, lookup: book(server.host) };
+  const bindings = Array.from({ length: 70 }, () => createBinding(config));
+  for (const round of [false, true]) {
+    for (const binding of bindings) {
+      const socket = owned(t, binding.connect(`db.test:${server.port}`, { secureTransport: 'on' }));
+      assert.equal(await exchange(socket, 'hello'), 'hello');
+      assert.equal((await server.connections.at(-1).secured).resumed, round);
+      await socket.close();
+    }
+  }
+});
+
+test('[D4] options that close or upgrade the socket as they are read leave nothing pending', async (t) => {
+  const server = await served(t, sink());
+  for (const act of [
+    (socket) => socket.close(),
+    (socket) => owned(t, socket.startTls()),
+    (socket) => socket.close(new Error('no')),
+  ]) {
+    const socket = dial(t, server, { secureTransport: 'starttls' });
+    await socket.opened;
+    const options = {
+      get servername() {
+        act(socket);
+        return 'db.test';
+      },
+    };
+    const secure = socket.startTls(options);
+    const error = await rejection(secure.opened);
+    assert.equal(error.code, 'ERR_SOCKET_BAD_STATE');
+    assert.equal(await rejection(secure.closed), error);
+  }
+});
+
 test('keyLogFile in the settings of an application is refused', () => {
   assert.throws(() => connect('127.0.0.1:1', { tls: { keyLogFile: 'keys.log' } }), {
     name: 'TypeError',
     message: /"options.tls.keyLogFile" is not supported: a binding alone/,
-  });
-});
-
-describe('timeout', limit, () => {
-  test('[B2] bounds a connect that nobody answers', { ...linuxOnly }, async (t) => {
-    const silentPort = await sluggish(t);
-    const socket = dialBound(t, { timeout: 100 }, silentPort);
-    const write = rejection(socket.writable.getWriter().write('hello'));
-    const error = await rejection(socket.opened);
-    const { host: address, port } = silentPort;
-    assertSocketError(error, { code: 'ETIMEDOUT', syscall: 'connect', address, port });
-    assert.match(error.message, /connect ETIMEDOUT: not done within 100 ms/);
-    assert.equal(await rejection(socket.closed), error);
-    assert.equal(await write, error);
-  });
-
-  test('[B2] bounds a lookup that does not answer', async (t) => {
-    const socket = dialBound(t, { timeout: 50, lookup: () => {} }, 'db.test:5432');
-    assertSocketError(await rejection(socket.opened), { code: 'ETIMEDOUT', syscall: 'connect' });
-  });
-
-  test('[B2] [D1] bounds a handshake that is not answered', async (t) => {
-    const server = await served(t, sink());
-    const socket = dialBound(t, { timeout: 100 }, server, { secureTransport: 'on' });
-    const error = await rejection(socket.opened);
-    assertSocketError(error, { code: 'ETIMEDOUT', syscall: 'handshake', address: server.host, port: server.port });
-    await (await server.connection(0)).closed;
-  });
-
-  test('[B2] [D1] bounds the handshake of an upgrade, from its beginning', async (t) => {
-    const server = await served(t, sink());
-    const plain = dialBound(t, { timeout: 100 }, server, { secureTransport: 'starttls' });
-    await plain.opened;
-    const secure = plain.startTls();
-    assertSocketError(await rejection(secure.opened), { code: 'ETIMEDOUT', syscall: 'handshake' });
-    await plain.closed;
-    await (await server.connection(0)).closed;
-  });
-
-  test('[B2] bounds a checkServerIdentity that does not answer', async (t) => {
-    const server = await served(t, overTls(identity, sink()));
-    const tls = { ca: authority.pem, checkServerIdentity: () => new Promise(() => {}) };
-    const socket = dialBound(t, { timeout: 200, tls }, server, { secureTransport: 'on' });
-    assertSocketError(await rejection(socket.opened), { code: 'ETIMEDOUT', syscall: 'handshake' });
-  });
-
-  test('[B2] means nothing to a connection that is up', async (t) => {
-    const server = await served(t, echo());
-    const socket = dialBound(t, { timeout: 100 }, server);
-    await socket.opened;
-    // Another one's time runs out meanwhile, which was started later.
-    const other = dialBound(t, { timeout: 150, lookup: () => {} }, 'db.test:1');
-    assertSocketError(await rejection(other.opened), { code: 'ETIMEDOUT' });
-    assert.equal(await exchange(socket, 'hello'), 'hello');
-  });
-});
-
-describe('closeTimeout', limit, () => {
-  test('[C5] is how long close() waits without progress', async (t) => {
-    const server = await served(t, silent());
-    const bound = dialBound(t, { closeTimeout: 50 }, server);
-    const plain = dial(t, server);
-    const started = performance.now();
-    await Promise.all([bound, plain].map(async (socket) => flood(socket.writable.getWriter(), await socket.opened)));
-    assertSocketError(await rejection(bound.close()), { code: 'ERR_SOCKET_CLOSE_TIMEOUT' });
-    await bound.closed;
-    const took = performance.now() - started;
-    assertSocketError(await rejection(plain.close()), { code: 'ERR_SOCKET_CLOSE_TIMEOUT' });
-    // The other one waits for the two seconds of the default, and began no earlier.
-    assert.ok(performance.now() - started - took > 1000, 'the default is longer');
-  });
-});
-
-describe('keepAlive', { ...limit, ...linuxOnly }, () => {
-  /** The timer that the kernel has set for our end: `{ kind, jiffies }`, kind 2 being that of keep-alive (proc_net_tcp). */
-  const timerOf = async (socket) => {
-    const { localAddress } = await socket.opened;
-    const port = Number(localAddress.split(':').at(-1)).toString(16).toUpperCase().padStart(4, '0');
-    const line = readFileSync('/proc/net/tcp', 'latin1')
-      .split('\n')
-      .find((each) => each.includes(`0100007F:${port} 0100007F:`) && each.includes(' 01 '));
-    const [kind, jiffies] = line.trim().split(/\s+/)[5].split(':');
-    return { kind: Number.parseInt(kind, 16), jiffies: Number.parseInt(jiffies, 16) };
-  };
-
-  test('[E7] is off unless it is asked for', async (t) => {
-    const server = await served(t, sink());
-    for (const socket of [dial(t, server), dialBound(t, { keepAlive: false }, server)]) {
-      assert.equal((await timerOf(socket)).kind, 0);
-    }
-  });
-
-  test('[E7] sets when the kernel probes, and true leaves that to the system', async (t) => {
-    const server = await served(t, sink());
-    const timers = [];
-    for (const keepAlive of [10_000, 60_000, true]) {
-      timers.push(await timerOf(dialBound(t, { keepAlive }, server)));
-    }
-    for (const { kind } of timers) assert.equal(kind, 2);
-    const [ten, sixty, system] = timers.map(({ jiffies }) => jiffies);
-    assert.ok(sixty > 5 * ten && sixty < 7 * ten, `${ten}, ${sixty}`);
-    const seconds = Number(readFileSync('/proc/sys/net/ipv4/tcp_keepalive_time', 'utf8'));
-    assert.ok(Math.abs(system / ten - seconds / 10) < seconds / 50, `${ten}, ${system}`);
-  });
-});
-
-describe('lookup', limit, () => {
-  test('[D9] of a binding finds its hosts, unless the application brings its own', async (t) => {
-    const server = await served(t, sink());
-    const lookup = book('127.0.0.1');
-    const own = book('127.0.0.1');
-    await dialBound(t, { lookup }, `db.test:${server.port}`).opened;
-    await dialBound(t, { lookup }, `db.test:${server.port}`, { lookup: own }).opened;
-    assert.deepEqual([lookup.calls, own.calls], [1, 1]);
   });
 });

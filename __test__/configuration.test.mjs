@@ -7,8 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import Ajv from 'ajv';
-import { MEMBERS } from '../lib/binding-settings.js';
-import { bindingOptions } from '../lib/tls-option-table.js';
+import { MEMBERS, TLS_MEMBERS } from '../lib/binding-settings.js';
 import { createAuthority, encryptedKey } from './support/certs.mjs';
 import { startPostgres } from './support/postgres.mjs';
 import { inline, root, runNode } from './support/process.mjs';
@@ -143,12 +142,13 @@ describe('a configuration', limit, () => {
       return stdout.trim().split('\n').map(JSON.parse);
     };
     const policy = { network: { deny: ['local'] }, timeout: 100, closeTimeout: 100, keepAlive: 5000 };
-    for (const hosts of [{}, { '127.0.0.1': { lockTls: true } }]) {
+    const allowing = { network: { allow: ['127.0.0.1'] } };
+    for (const hosts of [{}, { '127.0.0.1': { lockTls: true } }, { '127.0.0.1': allowing }]) {
       const [plain] = await lines({ default: policy, hosts });
       assert.equal(plain.code, 'ERR_SOCKET_POLICY_DENIED');
     }
-    const open_ = { '127.0.0.1': { network: { allow: ['127.0.0.1'] } } };
-    const [plain, secure] = await lines({ default: policy, hosts: open_ });
+    const opened = { '127.0.0.1': { network: { deny: ['public'] } } };
+    const [plain, secure] = await lines({ default: policy, hosts: opened });
     assert.equal(plain, 'opened');
     assert.equal(secure.code, 'ETIMEDOUT');
   });
@@ -205,6 +205,48 @@ describe('a configuration', limit, () => {
     assert.deepEqual(await outcome(config, program, { preload: '--require' }), [...denied, 'ECONNREFUSED']);
   });
 
+  test('[F2] is that of the main thread in a worker, wherever the program stands and whatever it is given', async () => {
+    const program = `
+      import { Worker } from 'node:worker_threads';
+      import { once } from 'node:events';
+      process.chdir('/');
+      const code = "import { parentPort } from 'node:worker_threads'; import { connect } from 'cloudflare:sockets';" +
+        "connect('127.0.0.1:1').opened.catch(({ code }) => parentPort.postMessage(code));";
+      const told = [];
+      for (const env of [process.env, {}, { WINTER_SOCKETS_CONFIG: '/no/such/file' }]) {
+        told.push(...(await once(new Worker(code, { eval: true, env }), 'message')));
+      }
+      console.log(JSON.stringify(told));`;
+    const file = written({ default: { network: { deny: ['local'] } } });
+    const preload = ['--require', join(root, 'lib', 'register', 'index.js')];
+    const env = { WINTER_SOCKETS_CONFIG: file.slice(folder.length + 1) };
+    const { stdout, stderr } = await runNode([...preload, ...inline(program)], { env, cwd: folder });
+    assert.equal(stdout, `${JSON.stringify(new Array(3).fill('ERR_SOCKET_POLICY_DENIED'))}\n`, stderr);
+  });
+
+  test('[D5] names the server for a driver that repeats the host it dials, as pg does', async (t) => {
+    const named = await authority.issue({ names: ['cluster.test'] });
+    const server = await serve(overTls({ cert: named.chain, key: named.key }, echo()));
+    t.after(() => server.close());
+    const tls = { ca: 'ca.pem', servername: 'cluster.test' };
+    const program = (servername) => `
+      const tls = { servername: '${servername}' };
+      const socket = connect('localhost:${server.port}', { secureTransport: 'on', tls });
+      report(await socket.opened.then(() => 'opened', told));
+      await socket.close();`;
+    assert.equal(await outcome({ default: { tls } }, program('LOCALHOST')), 'opened');
+    assert.equal((await server.connections.at(-1).secured).servername, 'cluster.test');
+    assert.equal((await outcome({ default: { tls } }, program('other.test'))).code, 'ERR_TLS_CERT_ALTNAME_INVALID');
+  });
+
+  test('[D7] an entry may name a setting otherwise than the default does', async () => {
+    const config = {
+      default: { tls: { alpn: ['one'], servername: 'one.test' } },
+      hosts: { x: { tls: { ALPNProtocols: ['two'], sni: 'two.test' } } },
+    };
+    assert.equal(await outcome(config, `report('began')`), 'began');
+  });
+
   test('is found by a path that may be relative, and starts with a mark of its encoding or not', async () => {
     const config = { default: { network: { deny: ['local'] } } };
     const file = written(`\uFEFF${JSON.stringify(config)}`);
@@ -219,7 +261,42 @@ describe('a configuration', limit, () => {
 
 describe('a mistake in a configuration ends the program before it begins, with one message', limit, () => {
   const mistakes = {
-    'no JSON': ['{ "default": ', /JSON/],
+    'no JSON': ['{ "default": ', /is not valid JSON/],
+    'no JSON around a passphrase': [
+      `{\n "default": { "tls": { "passphrase": ${PASSPHRASE} } } }`,
+      /is not valid JSON, at line 2, column 39|is not valid JSON\n/,
+    ],
+    'null in place of a member': [{ default: null }, /"default" must be a value or left out; received null/],
+    'null in place of settings': [
+      { default: { network: null } },
+      /"default.network" must be (an object|a value or left out); received null/,
+    ],
+    'null in place of a list': [
+      { default: { network: { allow: null } } },
+      /"default.network.allow" must be a value or left out/,
+    ],
+    'null in place of a TLS setting': [
+      { hosts: { x: { tls: { rejectUnauthorized: null } } } },
+      /"hosts\["x"\].tls.rejectUnauthorized" must be a value or left out/,
+    ],
+    'a schema that is no string': [{ $schema: 5 }, /"\$schema" must be a string; received a number/],
+    'a passphrase in place of a path': [
+      { default: { tls: { passphrase: { file: PASSPHRASE } } } },
+      /"default.tls.passphrase.file" cannot be read: ENOENT\n/,
+      'unseen',
+    ],
+    'a passphrase without a key': [
+      { default: { tls: { passphrase: PASSPHRASE } } },
+      /"default.tls.passphrase" is given without `key`/,
+      'unseen',
+    ],
+    'the wrong passphrase': [
+      { default: { tls: { cert: 'client.pem', key: 'encrypted.key', passphrase: `not ${PASSPHRASE}` } } },
+      /"default.tls.passphrase" does not decrypt `key`/,
+      'unseen',
+    ],
+    'a range for a host': [{ hosts: { '10.0.0.0/8': {} } }, /is no host, "host:port" or address/, 'unseen'],
+    'a group for a host': [{ hosts: { private: {} } }, /is a group of addresses in the place of a host/, 'unseen'],
     'no object': [[], /"the file" must be an object; received an array/],
     'an unknown member': [{ defaults: {} }, /"defaults" is no setting; there are \$schema, default, hosts, routes/],
     'an unknown setting': [{ default: { timeOut: 1 } }, /"default.timeOut" is no setting; there are tls, network,/],
@@ -233,7 +310,7 @@ describe('a mistake in a configuration ends the program before it begins, with o
     ],
     'a file that is not there': [
       { default: { tls: { ca: './missing.pem' } } },
-      /"default.tls.ca" cannot be read: ENOENT .*missing.pem/,
+      /"default.tls.ca" cannot be read: ENOENT ".*missing.pem"/,
       'unseen',
     ],
     'a file that is no certificate': [
@@ -252,7 +329,7 @@ describe('a mistake in a configuration ends the program before it begins, with o
     ],
     'a variable that is not set': [
       { default: { tls: { passphrase: { env: 'NO_SUCH_VARIABLE' } } } },
-      /"default.tls.passphrase.env" names a variable that is not set: NO_SUCH_VARIABLE/,
+      /"default.tls.passphrase.env" names a variable that is not set: "NO_SUCH_VARIABLE"/,
       'unseen',
     ],
     'a secret from elsewhere': [
@@ -266,7 +343,7 @@ describe('a mistake in a configuration ends the program before it begins, with o
       /"default.network.deny\[0\]" is no range of addresses/,
       'unseen',
     ],
-    'a host that is none': [{ hosts: { 'a b': {} } }, /"hosts\["a b"\]" is neither a host/, 'unseen'],
+    'a host that is none': [{ hosts: { 'a b': {} } }, /"hosts\["a b"\]" is no host/, 'unseen'],
     'a host twice': [
       { hosts: { '[::1]:1': {}, '[0:0::1]:1': {} } },
       /is there before, under another spelling/,
@@ -283,12 +360,32 @@ describe('a mistake in a configuration ends the program before it begins, with o
         assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
         assert.match(stderr, message);
         assert.match(stderr, /^winter-sockets: \S+\/config-\d+\.json: .+\n$/);
-        assert.ok(!stderr.includes(PASSPHRASE));
+        assert.ok(!stderr.includes('horse battery'), 'a secret is shown');
       }
       // What the contents of other files decide, or an order of characters, no schema sees.
       if (typeof config !== 'string') assert.equal(matchesSchema(config), inSchema === 'unseen', 'of the schema');
     });
   }
+
+  test('[D7] a key in place of its path is shown in no message, wherever its PEM begins', async () => {
+    const [, body] = client.key.split('\n');
+    for (const key of [`\n${client.key}`, `Bag Attributes\n${client.key}`, body, client.key.replaceAll('-----', '')]) {
+      const config = { default: { tls: { cert: 'other-ca.pem', key } } };
+      const { code, stdout, stderr } = await run(config, `report('began')`);
+      assert.deepEqual({ code, stdout }, { code: 1, stdout: '' });
+      assert.match(stderr, /^winter-sockets: \S+: "default.tls.key" .+\n$/);
+      assert.ok(!stderr.includes(body), 'a key is shown');
+    }
+  });
+
+  test('[D7] a variable that is empty', async () => {
+    const args = ['--import', 'winter-sockets/register', ...inline('console.log("began")')];
+    const { code, stdout, stderr } = await runNode(args, { env: { WINTER_SOCKETS_CONFIG: '' } });
+    assert.deepEqual(
+      { code, stdout, stderr },
+      { code: 1, stdout: '', stderr: 'winter-sockets: WINTER_SOCKETS_CONFIG is empty: it names no file\n' },
+    );
+  });
 
   test('[D7] a file that is not there', async () => {
     const args = ['--import', 'winter-sockets/register', ...inline('console.log("began")')];
@@ -302,7 +399,7 @@ test('the schema names exactly the settings that there are', () => {
   const { binding, tls } = schema.definitions;
   const json = (names) => names.filter((name) => name !== 'lookup' && name !== 'checkServerIdentity').sort();
   assert.deepEqual(Object.keys(binding.properties).sort(), json(MEMBERS));
-  assert.deepEqual(Object.keys(tls.properties).sort(), json(bindingOptions));
+  assert.deepEqual(Object.keys(tls.properties).sort(), json(TLS_MEMBERS));
 });
 
 describe('a pg application whose only TLS setting is ssl: true', limit, () => {

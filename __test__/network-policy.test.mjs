@@ -36,7 +36,12 @@ describe('a denied address', limit, () => {
     { deny: ['127.0.0.1'] },
     { deny: ['127.0.0.0/8'] },
     { deny: ['local'] },
+    { deny: ['LOCAL'] },
+    { deny: ['::ffff:127.0.0.1'] },
+    { deny: ['::ffff:127.0.0.0/104'] },
+    { deny: ['64:ff9b::127.0.0.0/104'] },
     { deny: ['0.0.0.0/0', '::/0'] },
+    { allow: ['::/0'] },
     { allow: [] },
     { allow: ['public'] },
     { allow: ['10.0.0.0/8', 'db.test'] },
@@ -137,13 +142,25 @@ describe('a denied name', limit, () => {
     assert.equal(error.address, 'localhost');
   });
 
+  test('[F2] is not looked up by a function either, however long that would take', async (t) => {
+    let calls = 0;
+    const lookup = () => calls++;
+    const config = { network: { deny: ['db.test'] } };
+    for (const [own, options] of [
+      [{ ...config, lookup }, {}],
+      [config, { lookup }],
+    ]) {
+      assertSocketError(await rejection(dialBound(t, own, 'db.test:5432', options).opened), DENIED);
+    }
+    assert.equal(calls, 0);
+  });
+
   test('[F2] is compared without case and final dot, and with its port', async (t) => {
     const server = await served(t, sink());
     const lookup = book('127.0.0.1');
     for (const entry of ['db.test', 'DB.Test.', `db.test:${server.port}`]) {
       for (const name of ['db.test', 'DB.TEST', 'db.test.']) {
-        const options = { lookup };
-        await assertDenied(t, { deny: [entry] }, `${name}:${server.port}`, server, options);
+        await assertDenied(t, { deny: [entry] }, `${name}:${server.port}`, server, { lookup });
       }
     }
     await dialBound(t, { network: { deny: ['db.test:1'] } }, `db.test:${server.port}`, { lookup }).opened;
@@ -160,7 +177,8 @@ describe('what is allowed', limit, () => {
     { allow: ['private'] },
     { allow: ['127.0.0.1'] },
     { allow: ['127.0.0.0/8'] },
-    { allow: ['::ffff:127.0.0.1/96', '127.0.0.1'] },
+    { allow: ['::ffff:127.0.0.1/128'] },
+    { allow: ['Local'] },
     { deny: ['private'] },
     { deny: ['public'] },
     { deny: ['127.0.0.1:1', '10.0.0.0/8', 'db.test'] },
@@ -176,6 +194,23 @@ describe('what is allowed', limit, () => {
     const network = { allow: [`db.test:${server.port}`] };
     await dialBound(t, { network, lookup: book('127.0.0.1') }, `DB.test:${server.port}`).opened;
     await assertDenied(t, network, server.address, server);
+  });
+
+  test('[F2] by its name only where the host finds its addresses, since an application could claim any', async (t) => {
+    const server = await served(t, sink());
+    const address = `db.test:${server.port}`;
+    await assertDenied(t, { allow: ['db.test'] }, address, server, { lookup: book('127.0.0.1') });
+    const network = { allow: ['db.test', '127.0.0.0/8'] };
+    await dialBound(t, { network }, address, { lookup: book('127.0.0.1') }).opened;
+  });
+
+  test('[F2] is not changed by what is slipped into the prototype of every object', async (t) => {
+    const server = await served(t, sink());
+    t.after(() => delete Object.prototype.port);
+    Object.prototype.port = 1;
+    const binding = createBinding({ network: { deny: ['127.0.0.0/8'] } });
+    delete Object.prototype.port;
+    assertSocketError(await rejection(binding.connect(server.address).opened), DENIED);
   });
 
   test('[F2] as an address in brackets with its port', { skip: !hasIPv6 && 'needs ::1' }, async (t) => {
@@ -218,6 +253,8 @@ describe('an entry that is none is refused when the binding is made', limit, () 
     '0x7f.1',
     '2130706433',
     '１２７.0.0.1',
+    'local:80',
+    'private.',
   ]) {
     test(`[F2] [D7] ${JSON.stringify(entry)}`, () => {
       for (const list of ['allow', 'deny']) {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 
+import { defaultSettings } from '../lib/host-settings.js';
 import { parseConnectArguments } from '../lib/options.js';
 
 const TYPE = 'ERR_INVALID_ARG_TYPE';
 const VALUE = 'ERR_INVALID_ARG_VALUE';
 
-const parse = (options, address = 'host.test:80') => parseConnectArguments(address, options);
+const parse = (options, address = 'host.test:80') => parseConnectArguments(address, options, defaultSettings);
 
 function refuses(options, code, message, address) {
   assert.throws(() => parse(options, address), { name: 'TypeError', constructor: TypeError, code, message });
@@ -22,7 +23,9 @@ test('no options mean the defaults', () => {
     highWaterMark: 65536,
     signal: null,
     lookup: null,
+    ownLookup: false,
     tls: null,
+    hostSettings: defaultSettings(),
   };
   for (const options of [undefined, {}, [], () => {}, { unknown: 5, timeout: 5 }]) {
     assert.deepEqual(parse(options), defaults);

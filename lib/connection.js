@@ -8,7 +8,7 @@ const doorbell = require('./doorbell.js');
 const { withResolvers } = require('./deferred.js');
 const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
 const { invalidAddress, lookUp } = require('./lookup.js');
-const { EventFlag, WriteResult } = require('./native.js');
+const { EventFlag, LookupBy, WriteResult } = require('./native.js');
 
 /** The events that may let a waiting write go. */
 const WRITES = EventFlag.Opened | EventFlag.Writable;
@@ -45,7 +45,7 @@ class Connection {
   #end = null;
 
   /**
-   * `target` is `{ host, port, text, lookup }`; `tls` is `{ context, settings }` for TLS from the first byte, `terms` are
+   * `target` is `{ host, port, text, lookup, ownLookup }`; `tls` is `{ context, settings }` for TLS from the first byte, `terms` are
    * the host's.
    */
   constructor(target, { lifecycle, readAhead, tls, terms }) {
@@ -61,7 +61,7 @@ class Connection {
       this,
       host,
       port,
-      lookup !== null,
+      lookup === null ? LookupBy.System : target.ownLookup ? LookupBy.Application : LookupBy.Host,
       readAhead,
       tls?.context,
       tls?.settings.serverName,
@@ -71,7 +71,7 @@ class Connection {
     // After the code that called `connect()` has run: what it does at once, such as to write, close or abort, then takes
     // effect before the first packet, however fast the network is.
     queueMicrotask(() => this.#native.start());
-    if (lookup !== null) this.#lookUp(lookup);
+    if (lookup !== null && !terms?.deniesName(host, port)) this.#lookUp(lookup);
   }
 
   #lookUp(lookup) {

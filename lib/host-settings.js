@@ -1,7 +1,8 @@
 'use strict';
 // What the host sets for connections, as opposed to the application that opens them:
-// `{ tls, lockTls, lookup, closeTimeout, terms }`, with TLS settings as `parseTlsOptions` gives them and the native terms, or
-// null for either. The `connect()` that was called decides whose settings hold.
+// `{ tls, lockTls, lookup, closeTimeout, terms, contexts }`, with TLS settings as `parseTlsOptions` gives them and the native
+// terms, or null for either; `contexts` are the native TLS configurations made for them, with their sessions. The `connect()`
+// that was called decides whose settings hold.
 
 /** How long a graceful close waits without progress, in milliseconds. */
 const CLOSE_TIMEOUT = 2000;
@@ -12,6 +13,7 @@ const nothingSet = Object.freeze({
   lookup: null,
   closeTimeout: CLOSE_TIMEOUT,
   terms: null,
+  contexts: new Map(),
 });
 
 let choose = () => nothingSet;

@@ -170,6 +170,10 @@ class Lifecycle {
       return next.failBeforeOpen(badState('startTls() was called after the writable was closed'));
     }
     const tls = this.#prepare(prepareTls);
+    // Reading the options runs code of the caller's, which may have closed the socket or upgraded it itself.
+    if (this.state !== 'connecting' && this.state !== 'open') {
+      return next.failBeforeOpen(badState('the socket was closed or upgraded while its TLS options were read'));
+    }
     if (this.#source?.stream.locked || this.#sink?.stream.locked) {
       return next.failBeforeOpen(badState('startTls() was called while a reader or writer held its lock'));
     }

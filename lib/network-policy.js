@@ -13,14 +13,16 @@ const NUMBER_AT_THE_END = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 
 /** The rules of a list, each `{ class }`, `{ range, port }` or `{ host, port }`; null where there is no list. */
 function parseRules(list, field) {
-  if (list === undefined || list === null) return null;
+  if (list === undefined) return null;
   if (!Array.isArray(list)) throw invalidType(field, 'an array', list);
-  return list.map((entry, index) => parseRule(entry, `${field}[${index}]`));
+  // Without a prototype: the native side reads each member, and must find no other's.
+  return Array.from(list, (entry, index) => ({ __proto__: null, ...parseRule(entry, `${field}[${index}]`) }));
 }
 
 function parseRule(entry, field) {
   if (typeof entry !== 'string') throw invalidType(field, 'a string', entry);
-  if (CLASSES.has(entry)) return { class: entry };
+  const word = entry.toLowerCase();
+  if (CLASSES.has(word)) return { class: word };
   if (entry.includes('/')) return { range: parseRange(entry, field) };
   const { host, port } = parseHostAndPort(entry, field);
   const family = isIP(host);
@@ -46,11 +48,9 @@ function parseHostAndPort(entry, field) {
   const host = bracketed ?? (isIP(entry) === 6 ? entry : plain)?.toLowerCase().replace(/\.$/, '');
   const port = digits === undefined ? undefined : Number(digits);
   if (!isHost(host, bracketed !== undefined) || port === 0 || port > 65535) {
-    throw invalidValue(
-      field,
-      `is neither a host, "host:port", a range of addresses nor a group of them: ${quote(entry)}`,
-    );
+    throw invalidValue(field, `is no host, "host:port" or address: ${quote(entry)}`);
   }
+  if (CLASSES.has(host)) throw invalidValue(field, `is a group of addresses in the place of a host: ${quote(entry)}`);
   if (isIP(host) === 0 && NUMBER_AT_THE_END.test(host)) {
     throw invalidValue(
       field,

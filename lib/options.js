@@ -5,6 +5,8 @@ const { invalidType, invalidValue, quote } = require('./errors.js');
 
 const DEFAULT_HIGH_WATER_MARK = 65536;
 
+const NO_OPTIONS = Object.freeze(Object.create(null));
+
 /** "use" is the name that the first announcement gave to "on". */
 const TRANSPORTS = new Map([
   ['off', 'off'],
@@ -15,7 +17,7 @@ const TRANSPORTS = new Map([
 
 /**
  * The two arguments of `connect()` as typed values:
- * `{ host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls, hostSettings }`.
+ * `{ host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, ownLookup, tls, hostSettings }`.
  *
  * `settingsFor(host, port)` gives the host's settings, which come back as `hostSettings`.
  * Throws a TypeError for whatever cannot be used, in the order of the reference: both arguments are converted, then the
@@ -40,12 +42,13 @@ function parseConnectArguments(address, options, settingsFor) {
     highWaterMark: members.highWaterMark,
     signal: members.signal ?? null,
     lookup: members.lookup ?? hostSettings.lookup,
+    ownLookup: given(members.lookup),
     tls: parseTls(members, { host, secureTransport, hostSettings }),
     hostSettings,
   };
 }
 
-function convertOptions(options = {}) {
+function convertOptions(options = NO_OPTIONS) {
   if (options === null || (typeof options !== 'object' && typeof options !== 'function')) {
     throw invalidType('options', 'an object', options);
   }
@@ -105,13 +108,15 @@ function parseTls({ sni, alpn, tls }, { host, secureTransport, hostSettings }) {
 
 /**
  * TLS options over the settings of the host, `defaults` if those were parsed for this connection before. What the host has
- * locked is not overridden.
+ * locked is not overridden; nor is its name for the server by one that only repeats the host dialled, as drivers do.
  */
 function parseHostedTls(options, { hostSettings, defaults = hostSettings.tls, ...context }) {
   const { parseTlsOptions } = require('./tls-options.js');
   const wanted = parseTlsOptions(options, { ...context, defaults });
-  if (!hostSettings.lockTls) return wanted;
-  const { keepLocked } = require('./tls-lock.js');
+  const serverName = hostSettings.tls?.serverName ?? null;
+  if (!hostSettings.lockTls && serverName === null) return wanted;
+  const { isDialled, keepLocked } = require('./tls-lock.js');
+  if (!hostSettings.lockTls) return isDialled(wanted.serverName, context.hostname) ? { ...wanted, serverName } : wanted;
   const locked = parseTlsOptions(undefined, { hostname: context.hostname, defaults });
   return keepLocked(wanted, locked, { field: 'options', ...context, options });
 }

@@ -65,7 +65,8 @@ class Socket {
     const next = new Lifecycle({ ...settings, secureTransport: 'on' });
     this.#lifecycle.upgrade(next, () => {
       const { tls, hostSettings } = this.#security;
-      return withContext(parseHostedTls(options, { hostname: settings.target.host, defaults: tls, hostSettings }));
+      const context = { hostname: settings.target.host, defaults: tls, hostSettings };
+      return withContext(parseHostedTls(options, context), hostSettings);
     });
     const upgraded = new Socket(TOKEN, next, null);
     if (diagnostics.upgrade.hasSubscribers) diagnostics.upgrade.publish({ socket: this, upgraded });
@@ -100,9 +101,10 @@ function connect(address, options) {
 /** `connect()` under the host's settings that `settingsFor(host, port)` gives. */
 function openSocket(settingsFor, address, options) {
   const parsed = parseConnectArguments(address, options, settingsFor);
-  const { host, port, text, secureTransport, allowHalfOpen, highWaterMark, signal, lookup, tls, hostSettings } = parsed;
+  const { host, port, text, lookup, ownLookup, secureTransport, allowHalfOpen, highWaterMark } = parsed;
+  const { signal, tls, hostSettings } = parsed;
   const { closeTimeout, terms } = hostSettings;
-  const target = { host, port, text, lookup };
+  const target = { host, port, text, lookup, ownLookup };
   const lifecycle = new Lifecycle({ target, secureTransport, allowHalfOpen, highWaterMark, closeTimeout });
   const socket = new Socket(TOKEN, lifecycle, { tls, hostSettings });
   if (diagnostics.connecting.hasSubscribers) diagnostics.connecting.publish({ socket, address: text });
@@ -113,7 +115,7 @@ function openSocket(settingsFor, address, options) {
   const connection = new Connection(target, {
     lifecycle,
     readAhead: secureTransport !== 'starttls',
-    tls: secureTransport === 'on' ? withContext(tls) : null,
+    tls: secureTransport === 'on' ? withContext(tls, hostSettings) : null,
     terms,
   });
   const aborted = () => connection.abort(signal.reason);
@@ -123,9 +125,9 @@ function openSocket(settingsFor, address, options) {
 }
 
 /** TLS settings with the native configuration made from them. */
-function withContext(settings) {
+function withContext(settings, { contexts }) {
   const { contextFor } = require('./tls-context.js');
-  return { settings, context: contextFor(settings) };
+  return { settings, context: contextFor(settings, contexts) };
 }
 
 module.exports = { Socket, connect, lifecycleOf, openSocket };

@@ -2,16 +2,17 @@
 // Native TLS configurations, built once per distinct settings: parsing the trust anchors takes a millisecond, and
 // session tickets live inside one.
 
+const { invalidValue } = require('./errors.js');
 const { TlsContext, TrustStore } = require('./native.js');
 const { digestTlsSettings } = require('./tls-options.js');
 const { defaultTrust } = require('./trust.js');
 
 const CACHE_SIZE = 64;
-const contexts = new Map();
 /** By the identity of the frozen arrays that parsing hands out. */
 const trustStores = new WeakMap();
 
-function contextFor(settings) {
+/** The configuration of settings, from the `contexts` of the host's settings that they are over, or made and put there. */
+function contextFor(settings, contexts) {
   const trust = settings.ca ?? defaultTrust();
   const id = `${digestTlsSettings(settings)} ${settings.sni}`;
   let entry = contexts.get(id);
@@ -25,7 +26,7 @@ function contextFor(settings) {
 
 function build(settings, trust) {
   if (!trustStores.has(trust)) trustStores.set(trust, new TrustStore(trust));
-  return new TlsContext(trustStores.get(trust), {
+  const all = {
     cert: settings.cert ?? undefined,
     key: settings.key ?? undefined,
     alpn: settings.alpn,
@@ -35,7 +36,13 @@ function build(settings, trust) {
     tls12: settings.minVersion === 'TLSv1.2',
     tls13: settings.maxVersion === 'TLSv1.3',
     keyLogFile: settings.keyLogFile ?? undefined,
-  });
+  };
+  try {
+    return new TlsContext(trustStores.get(trust), all);
+  } catch (error) {
+    // Checked before, but for what has changed since: a folder of the key log that is gone.
+    throw invalidValue('tls', `cannot be used: ${error.message}`);
+  }
 }
 
 module.exports = { contextFor };

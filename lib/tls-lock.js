@@ -30,10 +30,21 @@ function keepLocked(wanted, locked, { options, hostname, field }) {
   for (const [setting, equals, names] of LOCKED) {
     if (!equals(wanted[setting], locked[setting])) throw differs(names, options, field);
   }
-  const dialled = hostname !== null && isServerName(hostname) ? normalizeServerName(hostname, 'hostname') : null;
-  const isNamed = [locked.serverName, dialled].some((name) => name?.toLowerCase() === wanted.serverName?.toLowerCase());
-  if (!isNamed || (locked.sni && !wanted.sni)) throw differs(NAMES, options, field);
+  const isNamed = isSameName(wanted.serverName, locked.serverName) || isDialled(wanted.serverName, hostname);
+  if (!isNamed) throw differs(NAMES, options, field);
+  if (locked.sni && !wanted.sni) throw differs(['servername', 'sni'], options, field);
   return locked;
+}
+
+/** Whether the name of a server only repeats the host that is dialled. */
+function isDialled(serverName, hostname) {
+  return (
+    hostname !== null && isServerName(hostname) && isSameName(serverName, normalizeServerName(hostname, 'hostname'))
+  );
+}
+
+function isSameName(left, right) {
+  return left?.toLowerCase() === right?.toLowerCase();
 }
 
 function differs(names, options, field) {
@@ -43,4 +54,4 @@ function differs(names, options, field) {
   return invalidValue(where, 'differs from the binding, which locks its TLS settings');
 }
 
-module.exports = { keepLocked };
+module.exports = { isDialled, keepLocked };

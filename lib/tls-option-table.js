@@ -3,6 +3,7 @@
 const honoured = (reason) => ({ verdict: 'honoured', reason });
 const ignored = (reason) => ({ verdict: 'ignored', reason });
 const refused = (reason) => ({ verdict: 'refused', reason });
+const binding = (reason) => ({ verdict: 'binding', reason });
 
 const connection = ignored('concerns the connection, which exists already');
 const serverSide = ignored('concerns servers; Node ignores it in a client too');
@@ -12,7 +13,8 @@ const externalKey = refused('keys come from `key`, not from an engine');
 /**
  * What becomes of each option of Node's `tls.connect`, with those of `net.connect` and `tls.createSecureContext` that it
  * takes too, of the three names of the Workers API and the WinterTC draft, and of what a binding alone takes. Names not listed are ignored, since
- * drivers pass objects with members of their own. A refused option throws, unless it is undefined, null or false.
+ * drivers pass objects with members of their own. A refused option throws, unless it is undefined, null or false; so does
+ * one for bindings that an application gives.
  */
 const tlsOptionTable = Object.freeze({
   expectedServerHostname: honoured('server name, as the Workers API calls it'),
@@ -28,7 +30,7 @@ const tlsOptionTable = Object.freeze({
   checkServerIdentity: honoured('replaces the check of the name'),
   minVersion: honoured('versions below TLSv1.2 mean TLSv1.2'),
   maxVersion: honoured('TLSv1.2 or TLSv1.3'),
-  keyLogFile: refused('a binding alone may give away the secrets of its sessions'),
+  keyLogFile: binding('a binding alone may give away the secrets of its sessions'),
 
   allowHalfOpen: connection,
   autoSelectFamily: connection,
@@ -88,10 +90,4 @@ const tlsOptionTable = Object.freeze({
   session: refused('sessions are kept and resumed without help'),
 });
 
-/** The names that a binding takes; there, a name that has no effect is a mistake. */
-const bindingOptions = Object.freeze([
-  ...Object.keys(tlsOptionTable).filter((name) => tlsOptionTable[name].verdict === 'honoured'),
-  'keyLogFile',
-]);
-
-module.exports = { bindingOptions, tlsOptionTable };
+module.exports = { tlsOptionTable };

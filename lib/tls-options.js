@@ -4,12 +4,31 @@ const { X509Certificate, createHash, createPrivateKey } = require('node:crypto')
 const { isIP } = require('node:net');
 const tls = require('node:tls');
 
+const { memberOf } = require('./check.js');
 const { invalidType, invalidValue, quote } = require('./errors.js');
 const { parseAlpn } = require('./alpn.js');
 const { tlsOptionTable } = require('./tls-option-table.js');
 const { defaultTrust, parseCertificates, pemText, toBytes, unique } = require('./trust.js');
 
-const refusedOptions = Object.keys(tlsOptionTable).filter((name) => tlsOptionTable[name].verdict === 'refused');
+const optionsBy = (verdict) => Object.keys(tlsOptionTable).filter((name) => tlsOptionTable[name].verdict === verdict);
+const refusedOptions = optionsBy('refused');
+const bindingOptions = optionsBy('binding');
+
+/** What holds where nobody has said anything; of its own, whatever is in the prototype of every object. */
+const DEFAULTS = Object.freeze({
+  serverName: null,
+  sni: true,
+  alpn: [],
+  ca: null,
+  cert: null,
+  key: null,
+  rejectUnauthorized: true,
+  checkServerIdentity: null,
+  minVersion: null,
+  maxVersion: null,
+  keyLogFile: null,
+});
+const NO_OPTIONS = Object.freeze(Object.create(null));
 
 /** Node's names of versions; rustls speaks the last two. */
 const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
@@ -28,38 +47,43 @@ const fingerprints = new WeakMap();
 
 /**
  * TLS options as typed settings:
- * `{ serverName, sni, alpn, ca, cert, key, rejectUnauthorized, checkServerIdentity, minVersion, maxVersion }`, and of the
- * binding they belong to, if any, `{ keyLogFile, binding }`.
+ * `{ serverName, sni, alpn, ca, cert, key, rejectUnauthorized, checkServerIdentity, minVersion, maxVersion, keyLogFile }`.
  *
  * `hostname` names the server where no option does; without either `serverName` is null. `defaults` are settings parsed
  * before, which hold for every member not given here. `draft` are the members `sni` and `alpn` that stand beside
- * the object. Throws a TypeError for what cannot be used, naming it as a member of `field`.
+ * the object; `forBinding` admits what an application may not ask for. Throws a TypeError for what cannot be used, naming it
+ * as a member of `field`.
  */
-function parseTlsOptions(options, { hostname = null, field = 'options', defaults = null, draft = {} } = {}) {
+function parseTlsOptions(options, context = NO_OPTIONS) {
+  const { hostname = null, field = 'options', defaults, draft = NO_OPTIONS, forBinding = false } = context;
   if (given(options) && typeof options !== 'object' && typeof options !== 'function') {
     throw invalidType(field, 'an object', options);
   }
-  const members = options ?? {};
-  refuseUnsupported(members, field);
-  const { expectedServerHostname, servername, sni, alpn, ALPNProtocols, ca, cert, key, passphrase } = members;
-  const { rejectUnauthorized, checkServerIdentity, minVersion, maxVersion } = members;
+  const members = options ?? NO_OPTIONS;
+  const read = (name) => memberOf(members, name);
+  refuse(refusedOptions, read, field);
+  if (!forBinding) refuse(bindingOptions, read, field);
+  const ca = read('ca');
+  const rejectUnauthorized = read('rejectUnauthorized');
+  const checkServerIdentity = read('checkServerIdentity');
   expectType(rejectUnauthorized, 'boolean', `${field}.rejectUnauthorized`);
   expectType(checkServerIdentity, 'function', `${field}.checkServerIdentity`);
   const names = [
-    { field: `${field}.expectedServerHostname`, value: expectedServerHostname, verifyOnly: true },
-    { field: `${field}.servername`, value: servername },
-    { field: `${field}.sni`, value: sni },
+    { field: `${field}.expectedServerHostname`, value: read('expectedServerHostname'), verifyOnly: true },
+    { field: `${field}.servername`, value: read('servername') },
+    { field: `${field}.sni`, value: read('sni') },
     { field: 'options.sni', value: draft.sni },
   ];
   const protocols = [
-    { field: `${field}.alpn`, value: alpn },
-    { field: `${field}.ALPNProtocols`, value: ALPNProtocols, wire: true },
+    { field: `${field}.alpn`, value: read('alpn') },
+    { field: `${field}.ALPNProtocols`, value: read('ALPNProtocols'), wire: true },
     { field: 'options.alpn', value: draft.alpn },
   ];
-  const base = defaults ?? { serverName: null, sni: true, alpn: [], ca: null, cert: null, key: null };
+  const base = defaults ?? DEFAULTS;
   const server = parseServerName(names, hostname, base);
-  const credentials = parseCredentials({ cert, key, passphrase }, field) ?? base;
-  const versions = parseVersions({ minVersion, maxVersion }, field, base);
+  const own = { cert: read('cert'), key: read('key'), passphrase: read('passphrase') };
+  const credentials = parseCredentials(own, field) ?? base;
+  const versions = parseVersions({ minVersion: read('minVersion'), maxVersion: read('maxVersion') }, field, base);
   // Not by spreading: this runs for each connection, and takes 1 us so but 5 us with it.
   return {
     serverName: server.serverName,
@@ -68,18 +92,17 @@ function parseTlsOptions(options, { hostname = null, field = 'options', defaults
     ca: given(ca) ? parseTrust(ca, `${field}.ca`) : base.ca,
     cert: credentials.cert,
     key: credentials.key,
-    rejectUnauthorized: rejectUnauthorized ?? base.rejectUnauthorized ?? true,
-    checkServerIdentity: checkServerIdentity ?? base.checkServerIdentity ?? null,
+    rejectUnauthorized: rejectUnauthorized ?? base.rejectUnauthorized,
+    checkServerIdentity: checkServerIdentity ?? base.checkServerIdentity,
     minVersion: versions.minVersion,
     maxVersion: versions.maxVersion,
-    keyLogFile: base.keyLogFile ?? null,
-    binding: base.binding ?? 0,
+    keyLogFile: (forBinding && read('keyLogFile')) || base.keyLogFile,
   };
 }
 
-function refuseUnsupported(members, field) {
-  for (const name of refusedOptions) {
-    const value = members[name];
+function refuse(names, read, field) {
+  for (const name of names) {
+    const value = read(name);
     if (given(value) && value !== false) {
       throw invalidValue(`${field}.${name}`, `is not supported: ${tlsOptionTable[name].reason}`);
     }
@@ -117,8 +140,8 @@ function parseServerName(candidates, hostname, base) {
   if (silenced && announced) throw invalidValue(silenced, `is empty and disagrees with "${announced}"`);
   const fallback = () => (hostname === null ? null : normalizeServerName(hostname, 'hostname'));
   const serverName = chosen?.name ?? base.serverName ?? fallback();
-  const announces = !silenced && (chosen !== null || base.sni);
-  return { serverName, sni: announces && isIP(serverName ?? '') === 0 };
+  // An address is never announced; rustls sees to that.
+  return { serverName, sni: !silenced && (announced !== null || base.sni) };
 }
 
 /** Without the brackets and the zone of an IPv6 address, or the final dot of a DNS name; case is kept. */
@@ -146,9 +169,10 @@ function isServerName(host) {
 }
 
 function parseTrust(ca, field) {
-  const parse = () => Object.freeze(unique(parseCertificates(ca, field)));
-  if (typeof ca === 'string') return recall(parsedByText, ca, parse);
-  return recall(parsedByDigest, digestInput([ca].flat(), field), parse);
+  const parse = (certificates) => Object.freeze(unique(parseCertificates(certificates, field)));
+  if (typeof ca === 'string') return recall(parsedByText, ca, () => parse(ca));
+  const copies = copyItems(ca, field);
+  return recall(parsedByDigest, digestParts([copies].flat()), () => parse(copies));
 }
 
 /** Node sends no certificate when `cert` or `key` is missing; here that is an error. */
@@ -159,10 +183,11 @@ function parseCredentials({ cert, key, passphrase }, field) {
   if (!hasKey) throw invalidValue(`${field}.cert`, 'is given without `key`');
   if (!hasCert) throw invalidValue(`${field}.key`, 'is given without `cert`');
   const encoded = readKeyEntry(key, passphrase, field);
-  const inputs = [[cert].flat(), [encoded.bytes], [encoded.passphrase ?? '']];
-  const id = inputs.map((values) => digestInput(values, `${field}.cert`)).join();
+  const copies = copyItems(cert, `${field}.cert`);
+  const inputs = [[copies].flat(), [encoded.bytes], [Buffer.from(encoded.passphrase ?? '')]];
+  const id = inputs.map(digestParts).join();
   return recall(parsedByDigest, id, () => {
-    const chain = Object.freeze(parseCertificates(cert, `${field}.cert`));
+    const chain = Object.freeze(parseCertificates(copies, `${field}.cert`));
     const privateKey = parseKey(encoded, field);
     if (!new X509Certificate(chain[0]).checkPrivateKey(privateKey)) {
       throw invalidValue(`${field}.key`, `does not belong to the first certificate of "${field}.cert"`);
@@ -176,11 +201,11 @@ function readKeyEntry(key, passphrase, field) {
   if (Array.isArray(key) && key.length > 1) throw invalidValue(`${field}.key`, 'has more than one key');
   const entry = Array.isArray(key) ? key[0] : key;
   if (entry === null || typeof entry !== 'object' || ArrayBuffer.isView(entry)) {
-    return { bytes: toBytes(entry, `${field}.key`), passphrase };
+    return { bytes: Buffer.from(toBytes(entry, `${field}.key`)), passphrase };
   }
   const { pem, passphrase: own } = entry;
   expectType(own, 'string', `${field}.key.passphrase`);
-  return { bytes: toBytes(pem, `${field}.key.pem`), passphrase: own ?? passphrase };
+  return { bytes: Buffer.from(toBytes(pem, `${field}.key.pem`)), passphrase: own ?? passphrase };
 }
 
 function parseKey({ bytes, passphrase }, field) {
@@ -216,7 +241,10 @@ function parseVersions({ minVersion, maxVersion }, field, base) {
   );
   const highest = parseVersion(maxVersion ?? base.maxVersion ?? tls.DEFAULT_MAX_VERSION, `${field}.maxVersion`);
   if (highest < LOWEST_SPOKEN) throw invalidValue(`${field}.maxVersion`, 'is below TLSv1.2, the lowest version spoken');
-  if (lowest > highest) throw invalidValue(`${field}.minVersion`, `is above the highest version, ${VERSIONS[highest]}`);
+  if (lowest > highest && given(minVersion)) {
+    throw invalidValue(`${field}.minVersion`, `is above the highest version, ${VERSIONS[highest]}`);
+  }
+  if (lowest > highest) throw invalidValue(`${field}.maxVersion`, `is below the lowest version, ${VERSIONS[lowest]}`);
   return { minVersion: VERSIONS[lowest], maxVersion: VERSIONS[highest] };
 }
 
@@ -244,7 +272,6 @@ function digestTlsSettings(settings) {
     settings.minVersion,
     settings.maxVersion,
     settings.keyLogFile,
-    settings.binding,
   ]);
   return recall(settingsDigests, summary, () => createHash('sha256').update(summary).digest('hex'));
 }
@@ -259,9 +286,10 @@ function fingerprint(value) {
   return hex;
 }
 
-/** Digest of what the caller gave, without keeping it: it may be secret, and its bytes may change later. */
-function digestInput(values, field) {
-  return digestParts(values.map((value) => toBytes(value, field)));
+/** What the caller gave, one item or an array of them, as bytes of our own: what is digested must be what is parsed. */
+function copyItems(given, field) {
+  if (!Array.isArray(given)) return Buffer.from(toBytes(given, field));
+  return Array.from(given, (item, index) => Buffer.from(toBytes(item, `${field}[${index}]`)));
 }
 
 function digestParts(parts) {

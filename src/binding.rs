@@ -67,6 +67,17 @@ const _: () = assert!(
         && EventFlag::Secured as u32 == flag::SECURED
 );
 
+/// Who finds the addresses of a host.
+#[napi]
+pub enum LookupBy {
+    /// The system's resolver.
+    System = 0,
+    /// A function of the host's.
+    Host = 1,
+    /// A function of the application's.
+    Application = 2,
+}
+
 /// What a write came to.
 #[napi]
 pub enum WriteResult {
@@ -225,14 +236,14 @@ impl Environment {
         }
     }
 
-    /// A connection to `host`, to be started. With `lookup` the caller finds the addresses and gives them by `resolved`.
+    /// A connection to `host`, to be started. Unless the system looks it up, the caller gives the addresses by `resolved`.
     #[napi]
     #[allow(clippy::too_many_arguments)] // One call from one place; an options object costs several times as much.
     pub fn connect(
         &mut self,
         host: String,
         port: u16,
-        lookup: bool,
+        lookup: LookupBy,
         read_ahead: bool,
         context: Option<ClassInstance<TlsContext>>,
         server_name: Option<String>,
@@ -246,10 +257,13 @@ impl Environment {
         self.next_id = self.next_id.wrapping_add(1);
         let connection = Connection::new(self.next_id, self.queue.clone(), read_ahead);
         lock(&self.connections).insert(self.next_id, connection.clone());
-        let target = if lookup {
-            Target::Given { host }
-        } else {
-            Target::Host { host, port }
+        let target = match lookup {
+            LookupBy::System => Target::Host { host, port },
+            by => Target::Given {
+                host,
+                port,
+                vouched: matches!(by, LookupBy::Host),
+            },
         };
         Ok(NativeConnection {
             connection,

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::connection::Connection;
 use crate::errno;
 use crate::error::{Attempt, Failure, POLICY_DENIED, Step};
-use crate::policy::Policy;
+use crate::policy::{Candidate, Policy};
 use crate::race::{AttemptId, Input, Output, Race};
 use crate::resolve::{ResolveError, resolve};
 use crate::tuning::{KeepAlive, Tuning};
@@ -30,8 +30,12 @@ pub enum Target {
     },
     /// Addresses that the application looks up itself and gives by [`Connection::resolved`].
     Given {
-        /// The name that is looked up, for errors.
+        /// The name that is looked up.
         host: String,
+        /// That of the addresses, too.
+        port: u16,
+        /// Whether the host vouches for the lookup, and not the application.
+        vouched: bool,
     },
 }
 
@@ -48,17 +52,21 @@ pub struct Terms {
 
 /// Opens a TCP stream to the first permitted address that answers. Dropping the future abandons every attempt.
 pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> Result<TcpStream, Failure> {
-    let (host, addresses) = match target {
+    let (Target::Host { host, port } | Target::Given { host, port, .. }) = &target;
+    if terms.policy.denies_name(host, *port) {
+        return Err(Failure::PolicyDenied(Vec::new()));
+    }
+    let (host, addresses, vouched) = match target {
         Target::Host { host, port } => {
-            if terms.policy.denies_name(&host, port) {
-                return Err(Failure::PolicyDenied(Vec::new()));
-            }
             let addresses = resolve(&host, port).await?;
-            (host, addresses)
+            (host, addresses, true)
         }
-        Target::Given { host } => (host, poll_fn(|cx| connection.poll_addresses(cx)).await),
+        Target::Given { host, vouched, .. } => {
+            let addresses = poll_fn(|cx| connection.poll_addresses(cx)).await;
+            (host, addresses, vouched)
+        }
     };
-    let addresses = permitted(&terms.policy, &host, addresses)?;
+    let addresses = permitted(&terms.policy, &host, addresses, vouched)?;
     let stream = race(host, addresses).await?;
     let tuning = Tuning {
         // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
@@ -72,10 +80,20 @@ pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> 
 }
 
 /// The addresses that may be dialled. A name that has none is left to the race, which has an error for it.
-fn permitted(policy: &Policy, host: &str, addresses: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Failure> {
-    let (permitted, denied): (Vec<_>, Vec<_>) = addresses
-        .into_iter()
-        .partition(|address| policy.permits(host, *address));
+fn permitted(
+    policy: &Policy,
+    host: &str,
+    addresses: Vec<SocketAddr>,
+    vouched: bool,
+) -> Result<Vec<SocketAddr>, Failure> {
+    let is_permitted = |address: &SocketAddr| {
+        policy.permits(Candidate {
+            host,
+            address: *address,
+            vouched,
+        })
+    };
+    let (permitted, denied): (Vec<_>, Vec<_>) = addresses.into_iter().partition(is_permitted);
     if permitted.is_empty() && !denied.is_empty() {
         let code = POLICY_DENIED;
         let denied = denied.into_iter().map(|address| Attempt { address, code });

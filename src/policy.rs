@@ -14,7 +14,7 @@ pub enum Class {
     Local,
     /// Networks of an organisation or a link: RFC 1918, RFC 6598, RFC 3927, RFC 4193, RFC 4291 2.5.6.
     Private,
-    /// Set aside for protocols, multicast and the future: in none of the words, and reached only where a range names them.
+    /// Set aside for protocols, multicast and the future: in none of the words, so that only a range can allow or deny them.
     Reserved,
     /// Everything else.
     Public,
@@ -50,34 +50,70 @@ pub struct Policy {
     pub deny: Vec<Rule>,
 }
 
+/// What is asked about: a name, and where it leads.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// As the application gave it.
+    pub host: &'a str,
+    /// One of its addresses.
+    pub address: SocketAddr,
+    /// Whether the address comes from a resolver of the host's. An application that brings its own can claim any address for
+    /// any name, so that a name says nothing then.
+    pub vouched: bool,
+}
+
 impl Policy {
-    /// Whether `host` may be connected to at `address`.
-    pub fn permits(&self, host: &str, address: SocketAddr) -> bool {
-        let name = normalize(host);
-        let ip = unwrap(address.ip());
-        let matches = |rule: &Rule, allowing: bool| match rule {
-            Rule::Host { name: wanted, port } => *wanted == name && on_port(*port, address.port()),
-            Rule::Range { range, port } => {
-                (range.contains(&ip) || range.contains(&address.ip())) && on_port(*port, address.port())
-            }
-            // As in workerd: who allows private networks means this machine too, who denies them says so for each.
-            Rule::Class(Class::Private) if allowing => matches!(class(ip), Class::Private | Class::Local),
-            Rule::Class(wanted) => class(ip) == *wanted,
-        };
-        let allowed = self
-            .allow
-            .as_ref()
-            .is_none_or(|rules| rules.iter().any(|rule| matches(rule, true)));
-        allowed && !self.deny.iter().any(|rule| matches(rule, false))
+    /// Whether a candidate may be dialled.
+    pub fn permits(&self, candidate: Candidate<'_>) -> bool {
+        let allowed = self.allow.as_ref().is_none_or(|rules| {
+            let mut rules = rules.iter();
+            rules.any(|rule| allows(rule, candidate))
+        });
+        allowed && !self.deny.iter().any(|rule| denies(rule, candidate))
     }
 
     /// Whether no address could make this name permitted: then it is not even looked up.
     pub fn denies_name(&self, host: &str, port: u16) -> bool {
-        let name = normalize(host);
-        let named = |rule: &Rule| matches!(rule, Rule::Host { name: wanted, port: at } if *wanted == name && on_port(*at, port));
+        let named = |rule: &Rule| matches!(rule, Rule::Host { name, port: at } if *name == normalize(host) && on_port(*at, port));
         let by_name = |rule: &Rule| matches!(rule, Rule::Host { .. });
         let hopeless = |rules: &Vec<Rule>| rules.iter().all(|rule| by_name(rule) && !named(rule));
         self.deny.iter().any(named) || self.allow.as_ref().is_some_and(hopeless)
+    }
+}
+
+fn allows(rule: &Rule, candidate: Candidate<'_>) -> bool {
+    let (ip, at) = (unwrap(candidate.address.ip()), candidate.address.port());
+    match rule {
+        Rule::Host { name, port } => candidate.vouched && *name == normalize(candidate.host) && on_port(*port, at),
+        Rule::Range { range, port } => range.contains(&ip) && on_port(*port, at),
+        // As in workerd: who allows private networks means this machine too, who denies them says so for each.
+        Rule::Class(Class::Private) => matches!(class(ip), Class::Private | Class::Local),
+        Rule::Class(wanted) => class(ip) == *wanted,
+    }
+}
+
+fn denies(rule: &Rule, candidate: Candidate<'_>) -> bool {
+    let (given, at) = (candidate.address.ip(), candidate.address.port());
+    let ip = unwrap(given);
+    match rule {
+        Rule::Host { name, port } => *name == normalize(candidate.host) && on_port(*port, at),
+        Rule::Range { range, port } => (range.contains(&ip) || range.contains(&given)) && on_port(*port, at),
+        Rule::Class(wanted) => class(ip) == *wanted,
+    }
+}
+
+/// A range of IPv6 addresses that all stand for IPv4 ones, as the range of those: candidates are compared unwrapped.
+pub fn unwrap_range(range: IpNet) -> IpNet {
+    let IpNet::V6(v6) = range else { return range };
+    // How many bits come before the IPv4 address.
+    let embedded_at = match v6.network().segments() {
+        [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => 96,
+        [0x2002, ..] => 16,
+        _ => return range,
+    };
+    match (unwrap(v6.network().into()), v6.prefix_len().checked_sub(embedded_at)) {
+        (IpAddr::V4(v4), Some(length)) => IpNet::new(v4.into(), length.min(32)).unwrap_or(range),
+        _ => range,
     }
 }
 
@@ -137,7 +173,7 @@ mod tests {
     use super::*;
 
     fn range(text: &str) -> Rule {
-        let range = text.parse().unwrap();
+        let range = unwrap_range(text.parse().unwrap());
         Rule::Range { range, port: None }
     }
 
@@ -160,14 +196,24 @@ mod tests {
         }
     }
 
-    fn at(ip: &str) -> SocketAddr {
-        SocketAddr::new(ip.parse().unwrap(), 5432)
+    /// A candidate on the port of a database, vouched for.
+    fn candidate<'a>(host: &'a str, ip: &str) -> Candidate<'a> {
+        Candidate {
+            host,
+            address: SocketAddr::new(ip.parse().unwrap(), 5432),
+            vouched: true,
+        }
+    }
+
+    fn on(candidate: Candidate<'_>, port: u16) -> Candidate<'_> {
+        let address = SocketAddr::new(candidate.address.ip(), port);
+        Candidate { address, ..candidate }
     }
 
     #[test]
     fn without_rules_everything_is_permitted() {
         for ip in ["127.0.0.1", "10.0.0.1", "192.0.2.1", "224.0.0.1", "::1", "2001:db8::1"] {
-            assert!(Policy::default().permits("host.test", at(ip)), "{ip}");
+            assert!(Policy::default().permits(candidate("host.test", ip)), "{ip}");
         }
         assert!(!Policy::default().denies_name("host.test", 5432));
     }
@@ -178,7 +224,7 @@ mod tests {
             allow: Some(Vec::new()),
             deny: Vec::new(),
         };
-        assert!(!policy.permits("host.test", at("192.0.2.1")));
+        assert!(!policy.permits(candidate("host.test", "192.0.2.1")));
         assert!(policy.denies_name("host.test", 5432));
     }
 
@@ -188,8 +234,8 @@ mod tests {
             allow: Some(vec![range("10.0.0.5/32"), host("db.test", None)]),
             deny: vec![range("10.0.0.0/8")],
         };
-        assert!(!policy.permits("db.test", at("10.0.0.5")));
-        assert!(policy.permits("db.test", at("192.0.2.1")));
+        assert!(!policy.permits(candidate("db.test", "10.0.0.5")));
+        assert!(policy.permits(candidate("db.test", "192.0.2.1")));
     }
 
     #[test]
@@ -264,46 +310,75 @@ mod tests {
             "2002:7f00:1:dead:beef::1",
         ] {
             assert!(
-                !denying(Rule::Class(Class::Local)).permits("host.test", at(ip)),
+                !denying(Rule::Class(Class::Local)).permits(candidate("host.test", ip)),
                 "{ip} as local"
             );
             assert!(
-                !denying(range("127.0.0.0/8")).permits("host.test", at(ip)),
+                !denying(range("127.0.0.0/8")).permits(candidate("host.test", ip)),
                 "{ip} by its range"
             );
             assert!(
-                !allowing(Rule::Class(Class::Public)).permits("host.test", at(ip)),
+                !allowing(Rule::Class(Class::Public)).permits(candidate("host.test", ip)),
                 "{ip} as public"
             );
         }
     }
 
     #[test]
-    fn a_range_may_name_the_ipv6_form_too() {
-        assert!(!denying(range("::ffff:0:0/96")).permits("host.test", at("::ffff:192.0.2.1")));
-        assert!(!denying(range("2002::/16")).permits("host.test", at("2002:c000:201::1")));
+    fn a_range_of_embedded_addresses_is_one_of_ipv4_addresses() {
+        for (text, same) in [
+            ("::ffff:127.0.0.1/128", "127.0.0.1/32"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("64:ff9b::10.0.0.0/104", "10.0.0.0/8"),
+            ("2002:a00::/24", "10.0.0.0/8"),
+            ("2002:7f00:1:1::/64", "127.0.0.1/32"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::/0", "::/0"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(unwrap_range(text.parse().unwrap()), same.parse().unwrap(), "{text}");
+        }
+        assert!(!denying(range("::ffff:127.0.0.1/128")).permits(candidate("host.test", "127.0.0.1")));
+        assert!(!denying(range("2002::/16")).permits(candidate("host.test", "2002:c000:201::1")));
+    }
+
+    #[test]
+    fn all_of_ipv6_allows_no_ipv4_address_in_disguise_and_denies_it() {
+        assert!(!allowing(range("::/0")).permits(candidate("host.test", "::ffff:127.0.0.1")));
+        assert!(!denying(range("::/0")).permits(candidate("host.test", "::ffff:127.0.0.1")));
+    }
+
+    #[test]
+    fn a_name_whose_address_the_application_claims_allows_nothing_and_is_denied_all_the_same() {
+        let claimed = Candidate {
+            vouched: false,
+            ..candidate("db.test", "192.0.2.1")
+        };
+        assert!(!allowing(host("db.test", None)).permits(claimed));
+        assert!(!denying(host("db.test", None)).permits(claimed));
+        assert!(allowing(range("192.0.2.0/24")).permits(claimed));
     }
 
     #[test]
     fn private_includes_this_machine_only_where_it_allows() {
-        assert!(allowing(Rule::Class(Class::Private)).permits("host.test", at("127.0.0.1")));
-        assert!(allowing(Rule::Class(Class::Private)).permits("host.test", at("10.0.0.1")));
-        assert!(denying(Rule::Class(Class::Private)).permits("host.test", at("127.0.0.1")));
-        assert!(!denying(Rule::Class(Class::Private)).permits("host.test", at("10.0.0.1")));
+        assert!(allowing(Rule::Class(Class::Private)).permits(candidate("host.test", "127.0.0.1")));
+        assert!(allowing(Rule::Class(Class::Private)).permits(candidate("host.test", "10.0.0.1")));
+        assert!(denying(Rule::Class(Class::Private)).permits(candidate("host.test", "127.0.0.1")));
+        assert!(!denying(Rule::Class(Class::Private)).permits(candidate("host.test", "10.0.0.1")));
     }
 
     #[test]
     fn names_are_compared_without_case_and_final_dot_and_with_their_port() {
         let policy = allowing(host("db.test", Some(5432)));
         for name in ["db.test", "DB.Test", "db.test."] {
-            assert!(policy.permits(name, at("192.0.2.1")), "{name}");
+            assert!(policy.permits(candidate(name, "192.0.2.1")), "{name}");
             assert!(!policy.denies_name(name, 5432), "{name}");
             assert!(policy.denies_name(name, 5433), "{name}");
         }
         for name in ["b.test", "db.test.evil", "xdb.test", "db.test.."] {
-            assert!(!policy.permits(name, at("192.0.2.1")), "{name}");
+            assert!(!policy.permits(candidate(name, "192.0.2.1")), "{name}");
         }
-        assert!(!policy.permits("db.test", SocketAddr::new(at("192.0.2.1").ip(), 5433)));
+        assert!(!policy.permits(on(candidate("db.test", "192.0.2.1"), 5433)));
     }
 
     #[test]
@@ -312,8 +387,8 @@ mod tests {
             range: "192.0.2.1/32".parse().unwrap(),
             port: Some(5432),
         };
-        assert!(!denying(rule.clone()).permits("host.test", at("192.0.2.1")));
-        assert!(denying(rule).permits("host.test", SocketAddr::new(at("192.0.2.1").ip(), 80)));
+        assert!(!denying(rule.clone()).permits(candidate("host.test", "192.0.2.1")));
+        assert!(denying(rule).permits(on(candidate("host.test", "192.0.2.1"), 80)));
     }
 
     #[test]

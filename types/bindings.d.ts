@@ -21,7 +21,7 @@ export interface Binding {
 export interface BindingConfig {
   /**
    * TLS settings and credentials, which hold for `secureTransport: 'on'` and for `startTls()` wherever the application does
-   * not set its own; {@link BindingConfig.lockTls} forbids that. Sessions are resumed within one binding, never across.
+   * not set its own, but for a name that only repeats the host dialled; {@link BindingConfig.lockTls} forbids that. Sessions are resumed within one binding, never across.
    */
   tls?: BindingTlsOptions | undefined;
 
@@ -71,7 +71,8 @@ export interface BindingTlsOptions extends TlsOptions {
  *
  * An entry is a host (`'db.internal'`), a host and a port (`'db.internal:5432'`), an address with or without a port
  * (`'[::1]:5432'`), a range of addresses (`'10.0.0.0/8'`), or a group of them: `'public'`, `'private'` (in `allow` with
- * `'local'`, as in workerd) or `'local'`. Hosts are compared with the name as the application gives it, whatever its case.
+ * `'local'`, as in workerd) or `'local'`. Hosts are compared with the name as the application gives it, whatever its case. Where the
+ * application brings a `lookup` of its own, a host in `allow` permits nothing: addresses and ranges do.
  */
 export interface NetworkPolicy {
   /** What may be connected to. Default: everything; an empty list allows nothing. */

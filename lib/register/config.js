@@ -4,8 +4,10 @@
 
 const { readFileSync } = require('node:fs');
 const { dirname, resolve } = require('node:path');
+const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads');
 
-const { invalidType, invalidValue } = require('../errors.js');
+const { expectMembers, expectObject } = require('../check.js');
+const { invalidType, invalidValue, quote } = require('../errors.js');
 
 const VARIABLE = 'WINTER_SOCKETS_CONFIG';
 const MEMBERS = ['$schema', 'default', 'hosts', 'routes'];
@@ -14,19 +16,35 @@ const ROUTES = { pg: true, postgres: false };
 const FILES = ['ca', 'cert', 'key'];
 /** What takes a function, which JSON has none of. */
 const CODE = { config: ['lookup'], tls: ['checkServerIdentity'] };
+/** Names for one thing: an entry that has one of them sets it, whatever name the default has for it. */
+const SYNONYMS = [
+  ['alpn', 'ALPNProtocols'],
+  ['expectedServerHostname', 'servername', 'sni'],
+];
 
 /**
  * What the file says, `{ routes, settingsFor }`: whether each package is routed, and what `setDefaultSettings` takes, or null
  * for `settingsFor` where there is no file. Throws an error whose message names file and member.
  */
 function loadConfiguration(env = process.env) {
-  const file = env[VARIABLE];
-  if (!file) return { routes: ROUTES, settingsFor: null };
+  const file = findFile(env);
+  if (file === null) return { routes: ROUTES, settingsFor: null };
   try {
-    return parseConfiguration(JSON.parse(readText(file)), { folder: dirname(resolve(file)), env });
+    return parseConfiguration(parseJson(readText(file)), { folder: dirname(file), env });
   } catch (error) {
-    throw Object.assign(new Error(`${resolve(file)}: ${error.message}`, { cause: error }), { code: error.code });
+    throw Object.assign(new Error(`${file}: ${error.message}`), { code: error.code });
   }
+}
+
+/** The path as the main thread resolved it: a worker may stand elsewhere, or have been given another environment. */
+function findFile(env) {
+  if (!isMainThread) return getEnvironmentData(VARIABLE) ?? null;
+  const path = env[VARIABLE];
+  // A variable that was to hold a path and holds nothing must not mean that nothing is set.
+  if (path === '') throw new Error(`${VARIABLE} is empty: it names no file`);
+  const file = path === undefined ? null : resolve(path);
+  setEnvironmentData(VARIABLE, file ?? undefined);
+  return file;
 }
 
 /** Without the mark that some editors put in front. */
@@ -34,49 +52,77 @@ function readText(file) {
   return readFileSync(file, 'utf8').replace(/^\uFEFF/, '');
 }
 
+/** The parser's own message quotes what stands around the fault, which may be a passphrase. */
+function parseJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const position = /position (\d+)/.exec(error.message)?.[1];
+    if (position === undefined) throw new Error('is not valid JSON');
+    const before = text.slice(0, Number(position)).split('\n');
+    throw new Error(`is not valid JSON, at line ${before.length}, column ${before.at(-1).length + 1}`);
+  }
+}
+
 function parseConfiguration(config, context) {
   expectObject(config, 'the file');
-  refuseUnknown(config, MEMBERS, '');
+  expectMembers(config, MEMBERS, '');
+  if (config.$schema !== undefined && typeof config.$schema !== 'string') {
+    throw invalidType('$schema', 'a string', config.$schema);
+  }
   const routes = parseRoutes(config.routes);
   const { parseBindingSettings } = require('../binding-settings.js');
-  const { parseHostAndPort } = require('../network-policy.js');
   const base = withFiles(config.default ?? {}, 'default', context);
   const settings = parseBindingSettings(base, 'default');
-  const hosts = new Map();
-  if (config.hosts !== undefined) expectObject(config.hosts, 'hosts');
-  for (const [name, entry] of Object.entries(config.hosts ?? {})) {
-    const field = `hosts[${JSON.stringify(name)}]`;
-    const key = keyOf(parseHostAndPort(name, field));
-    if (hosts.has(key)) throw invalidValue(field, 'is there before, under another spelling');
-    const own = withFiles(entry, field, context);
-    hosts.set(key, parseBindingSettings({ ...base, ...own, tls: { ...base.tls, ...own.tls } }, field));
-  }
+  const hosts = parseHosts(config.hosts, base, context);
   const settingsFor = (host, port) => hosts.get(keyOf({ host, port })) ?? hosts.get(keyOf({ host })) ?? settings;
   return { routes, settingsFor };
 }
 
 function parseRoutes(routes = {}) {
   expectObject(routes, 'routes');
-  refuseUnknown(routes, Object.keys(ROUTES), 'routes.');
+  expectMembers(routes, Object.keys(ROUTES), 'routes');
   for (const [name, wanted] of Object.entries(routes)) {
     if (typeof wanted !== 'boolean') throw invalidType(`routes.${name}`, 'a boolean', wanted);
   }
   return { ...ROUTES, ...routes };
 }
 
+function parseHosts(entries = {}, base, context) {
+  expectObject(entries, 'hosts');
+  const { parseBindingSettings } = require('../binding-settings.js');
+  const { parseHostAndPort } = require('../network-policy.js');
+  const hosts = new Map();
+  for (const [name, entry] of Object.entries(entries)) {
+    const field = `hosts[${JSON.stringify(name)}]`;
+    const key = keyOf(parseHostAndPort(name, field));
+    if (hosts.has(key)) throw invalidValue(field, 'is there before, under another spelling');
+    hosts.set(key, parseBindingSettings(over(base, withFiles(entry, field, context)), field));
+  }
+  return hosts;
+}
+
 /** A host however it is spelled: `connect()` gives it as the application wrote it. */
 function keyOf({ host, port }) {
-  const name = host.toLowerCase().replace(/\.$/, '');
   const { isIPv6, SocketAddress } = require('node:net');
+  const name = host.toLowerCase().replace(/\.$/, '');
   const canonical = isIPv6(name) ? new SocketAddress({ address: name, family: 'ipv6' }).address : name;
   return `${canonical} ${port ?? ''}`;
+}
+
+/** An entry over the default: in TLS settings and in the network policy member by member. */
+function over(base, entry) {
+  const named = SYNONYMS.filter((names) => names.some((name) => name in (entry.tls ?? {}))).flat();
+  const tls = Object.fromEntries(Object.entries(base.tls ?? {}).filter(([name]) => !named.includes(name)));
+  return { ...base, ...entry, tls: { ...tls, ...entry.tls }, network: { ...base.network, ...entry.network } };
 }
 
 /** The settings of a binding, with what the files hold in place of their paths. */
 function withFiles(config, field, context) {
   expectObject(config, field);
   refuseCode(config, CODE.config, field);
-  if (config.tls === undefined) return { ...config };
+  if (config.network !== undefined) expectObject(config.network, `${field}.network`);
+  if (config.tls === undefined) return config;
   expectObject(config.tls, `${field}.tls`);
   refuseCode(config.tls, CODE.tls, `${field}.tls`);
   const tls = { ...config.tls };
@@ -95,14 +141,16 @@ function readPaths(paths, field, context) {
   return paths.map((path, index) => readPath(path, `${field}[${index}]`, context));
 }
 
-/** PEM itself is taken too: its first line can be no path that anybody uses. */
+/** PEM itself is taken too. */
 function readPath(path, field, { folder }) {
   if (typeof path !== 'string') throw invalidType(field, 'a path or PEM', path);
-  if (path.startsWith('-----BEGIN ')) return path;
+  if (path.includes('-----BEGIN ')) return path;
   try {
     return readFileSync(resolve(folder, path));
   } catch (error) {
-    throw invalidValue(field, `cannot be read: ${error.code} ${resolve(folder, path)}`);
+    // What stands in place of a path may be the secret itself.
+    const isNamed = /\.(?:ca|cert)(?:\[|$)/.test(field) && !path.includes('\n');
+    throw invalidValue(field, `cannot be read: ${error.code}${isNamed ? ` ${quote(resolve(folder, path))}` : ''}`);
   }
 }
 
@@ -115,24 +163,15 @@ function readSecret(source, field, context) {
   }
   if (typeof name !== 'string') throw invalidType(`${field}.${kind}`, 'a string', name);
   if (kind === 'file') return String(readPath(name, `${field}.file`, context)).replace(/\r?\n$/, '');
-  if (context.env[name] === undefined) throw invalidValue(`${field}.env`, `names a variable that is not set: ${name}`);
-  return context.env[name];
+  const value = Object.hasOwn(context.env, name) ? context.env[name] : undefined;
+  if (value === undefined) throw invalidValue(`${field}.env`, `names a variable that is not set: ${quote(name)}`);
+  return value;
 }
 
 function refuseCode(object, names, field) {
   for (const name of names) {
     if (name in object) throw invalidValue(`${field}.${name}`, 'takes a function, which JSON has none of');
   }
-}
-
-function refuseUnknown(object, known, prefix) {
-  for (const name of Object.keys(object)) {
-    if (!known.includes(name)) throw invalidValue(`${prefix}${name}`, `is no setting; there are ${known.join(', ')}`);
-  }
-}
-
-function expectObject(value, field) {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalidType(field, 'an object', value);
 }
 
 module.exports = { VARIABLE, loadConfiguration };

@@ -8,7 +8,7 @@ use napi::{Error, Result, Status};
 use napi_derive::napi;
 
 use crate::connect;
-use crate::policy::{Class, Policy, Rule};
+use crate::policy::{Class, Policy, Rule, unwrap_range};
 use crate::tls;
 use crate::tuning::KeepAlive;
 
@@ -45,7 +45,10 @@ impl TryFrom<NetworkRule> for Rule {
         let port = rule.port;
         let parsed = match (rule.host, rule.range, rule.class.as_deref()) {
             (Some(name), None, None) => Some(Rule::Host { name, port }),
-            (None, Some(range), None) => range.parse().ok().map(|range| Rule::Range { range, port }),
+            (None, Some(range), None) => range.parse().ok().map(|range| Rule::Range {
+                range: unwrap_range(range),
+                port,
+            }),
             (None, None, Some("local")) => Some(Rule::Class(Class::Local)),
             (None, None, Some("private")) => Some(Rule::Class(Class::Private)),
             (None, None, Some("public")) => Some(Rule::Class(Class::Public)),
@@ -82,6 +85,12 @@ impl ConnectTerms {
                 }),
             }),
         })
+    }
+
+    /// Whether a name is denied whatever its addresses are, so that it need not be looked up.
+    #[napi]
+    pub fn denies_name(&self, host: String, port: u16) -> bool {
+        self.terms.policy.denies_name(&host, port)
     }
 }
 

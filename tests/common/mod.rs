@@ -92,7 +92,11 @@ impl Client {
         let host = "given.test".to_owned();
         Client::start(
             Plan {
-                target: Target::Given { host },
+                target: Target::Given {
+                    host,
+                    port: 0,
+                    vouched: true,
+                },
                 tls: None,
                 terms: Arc::new(terms),
             },
