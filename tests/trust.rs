@@ -2,7 +2,7 @@
 
 mod common;
 
-use rcgen::{CertificateParams, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
 use tokio::task::yield_now;
 use winter_sockets::connection::Read;
@@ -10,7 +10,7 @@ use winter_sockets::error::{Failure, Step};
 use winter_sockets::events::flag;
 use winter_sockets::tls::{Context, Settings};
 
-use common::certificates::{Authority, Identity, NAME, authority_named, common_name_only, named};
+use common::certificates::{Authority, Identity, NAME, authority, authority_named, common_name_only, named};
 use common::tls::{Server, opened, request, request_of, server_and_settings, trusting};
 use common::{Client, Host, within};
 
@@ -121,6 +121,84 @@ async fn an_authority_made_anew_under_its_old_name_vouches_for_nothing_old() {
     let (old, new) = (Authority::root(), Authority::root());
     let code = refuses(old.server(), trusting([new.certificate()])).await;
     assert_eq!(code, "CERT_SIGNATURE_FAILURE");
+}
+
+/// An authority changed in one way.
+fn changed(change: impl FnOnce(&mut CertificateParams)) -> CertificateParams {
+    let mut params = authority("Changed");
+    change(&mut params);
+    params
+}
+
+#[tokio::test]
+async fn a_trusted_root_is_held_to_its_dates_and_uses() {
+    for (params, code) in [
+        (expired(authority("Changed")), "CERT_HAS_EXPIRED"),
+        (not_yet_valid(authority("Changed")), "CERT_NOT_YET_VALID"),
+        (changed(|params| params.is_ca = IsCa::ExplicitNoCa), "INVALID_CA"),
+        (
+            changed(|params| params.key_usages = vec![KeyUsagePurpose::DigitalSignature]),
+            "INVALID_CA",
+        ),
+        (
+            changed(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
+            "INVALID_PURPOSE",
+        ),
+    ] {
+        let root = Authority::with(params);
+        assert_eq!(refuses(root.server(), trusting([root.certificate()])).await, code);
+    }
+}
+
+#[tokio::test]
+async fn a_trusted_root_is_held_to_its_path_length() {
+    let constraint = IsCa::Ca(BasicConstraints::Constrained(0));
+    let root = Authority::with(changed(|params| params.is_ca = constraint));
+    accepts(root.server(), trusting([root.certificate()])).await;
+    let intermediate = root.intermediate();
+    let mut identity = intermediate.server();
+    identity.chain.push(intermediate.certificate());
+    let code = refuses(identity, trusting([root.certificate()])).await;
+    assert_eq!(code, "PATH_LENGTH_EXCEEDED");
+}
+
+#[tokio::test]
+async fn another_root_of_the_same_name_and_key_may_do_what_one_may_not() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = |params: CertificateParams| params.self_signed(&key).unwrap().der().to_vec();
+    let (old, new) = (root(expired(authority("Root"))), root(authority("Root")));
+    let issuer = rcgen::Issuer::new(authority("Root"), &key);
+    let leaf = rcgen::KeyPair::generate().unwrap();
+    let identity = Identity {
+        chain: vec![named(NAME).signed_by(&leaf, &issuer).unwrap().der().to_vec()],
+        key: leaf.serialize_der(),
+    };
+    for trust in [[old.clone(), new.clone()], [new, old.clone()]] {
+        accepts(identity.clone(), trusting(trust)).await;
+    }
+    assert_eq!(refuses(identity, trusting([old])).await, "CERT_HAS_EXPIRED");
+}
+
+#[tokio::test]
+async fn an_intermediate_must_be_meant_for_signing_certificates() {
+    let root = Authority::root();
+    let usage = vec![KeyUsagePurpose::DigitalSignature];
+    let intermediate = root.vouch_for(changed(|params| params.key_usages = usage));
+    let mut identity = intermediate.server();
+    identity.chain.push(intermediate.certificate());
+    let code = refuses(identity, trusting([root.certificate()])).await;
+    assert_eq!(code, "INVALID_CA");
+}
+
+#[tokio::test]
+async fn a_servers_key_must_be_meant_for_tls_whoever_vouches_for_it() {
+    let mut params = named(NAME);
+    params.key_usages = vec![KeyUsagePurpose::CrlSign];
+    let root = Authority::root();
+    let identity = root.issue(params);
+    for trust in [root.certificate(), identity.leaf()] {
+        assert_eq!(refuses(identity.clone(), trusting([trust])).await, "INVALID_PURPOSE");
+    }
 }
 
 #[tokio::test]

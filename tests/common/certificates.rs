@@ -45,7 +45,12 @@ impl Authority {
 
     /// One with this name that vouches for itself.
     pub fn called(name: &str) -> Self {
-        let (params, key) = (authority(name), KeyPair::generate().unwrap());
+        Authority::with(authority(name))
+    }
+
+    /// One as `params` describe it, that vouches for itself.
+    pub fn with(params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap().der().to_vec();
         let issuer = Issuer::new(params, key);
         Authority { certificate, issuer }
@@ -53,7 +58,12 @@ impl Authority {
 
     /// One that this one vouches for.
     pub fn intermediate(&self) -> Self {
-        let (params, key) = (authority("Test Intermediate"), KeyPair::generate().unwrap());
+        self.vouch_for(authority("Test Intermediate"))
+    }
+
+    /// One as `params` describe it, that this one vouches for.
+    pub fn vouch_for(&self, params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap().der().to_vec();
         let issuer = Issuer::new(params, key);
         Authority { certificate, issuer }
@@ -102,7 +112,8 @@ pub fn authority_named(name: &str) -> CertificateParams {
     params
 }
 
-fn authority(name: &str) -> CertificateParams {
+/// An authority of this name, without anything special about it.
+pub fn authority(name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
