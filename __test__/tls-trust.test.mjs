@@ -19,6 +19,7 @@ import {
   served,
   watchDescriptors,
 } from './support/extra-tls.mjs';
+import { extension, forge } from './support/forge.mjs';
 import { inline, root as packageRoot, runNode } from './support/process.mjs';
 import { echo, overTls } from './support/servers.mjs';
 
@@ -141,6 +142,23 @@ for (const { name, wrap, open } of modes) {
         const { peerCertificate } = await socket.opened;
         assert.deepEqual(Buffer.from(peerCertificate), new X509Certificate(credentials.cert).raw);
         assert.equal(await exchange(socket, 'hello'), 'hello');
+      }
+    });
+
+    test('[D6] when false accepts certificates of other times too, and has the key proven all the same', async (t) => {
+      const certificates = [
+        forge({ version: 1 }),
+        forge({ version: 1, keyType: 'RSA-2048' }),
+        forge({ extensions: [extension.unknown(true)] }),
+      ];
+      for (const version of ['TLSv1.2', 'TLSv1.3']) {
+        for (const { pem, keys } of certificates) {
+          const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' });
+          const server = await served(t, wrap({ cert: pem, key, maxVersion: version }, echo()));
+          const socket = await open(t, server, { ca: authority.pem, rejectUnauthorized: false });
+          assert.equal((await socket.opened).tlsVersion, version);
+          assert.equal(await exchange(socket, 'hello'), 'hello');
+        }
       }
     });
 
