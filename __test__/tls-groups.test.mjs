@@ -1,9 +1,23 @@
 // The key exchange that is offered, as it stands in the ClientHello on the wire.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { before, describe, test } from 'node:test';
+import { nodeMajors } from '../scripts/node-majors.mjs';
 import { createAuthority } from './support/certs.mjs';
-import { checkpoint, exchange, limit, modes, served, watchDescriptors } from './support/extra-tls.mjs';
+import {
+  assertSocketError,
+  checkpoint,
+  dial,
+  exchange,
+  failureOf,
+  limit,
+  modes,
+  served,
+  watchDescriptors,
+} from './support/extra-tls.mjs';
+import { cleanEnv, inline } from './support/process.mjs';
 import { echo } from './support/servers.mjs';
 
 /** Set by whoever runs this with an addon built on another provider than the default. */
@@ -68,6 +82,34 @@ for (const { name, unwrap, wrap, open } of modes) {
     });
   });
 }
+
+// Node's own server knows the group from 24 on.
+const newest = nodeMajors().at(-1);
+
+test('[D7] a server that knows only the hybrid group is reached where it is offered', {
+  ...limit,
+  skip: newest.missing,
+}, async (t) => {
+  const { chain, key } = await authority.issue();
+  const program = `
+    import { createServer } from 'node:tls';
+    const { cert, key } = JSON.parse(process.env.SERVER);
+    const server = createServer({ cert, key, ecdhCurve: 'X25519MLKEM768' }, (socket) => socket.pipe(socket));
+    server.on('tlsClientError', () => {});
+    server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+  const env = cleanEnv({ SERVER: JSON.stringify({ cert: chain, key }) });
+  const server = spawn(newest.path, inline(program), { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(server, 'exit');
+  t.after(async () => {
+    server.kill();
+    await exited;
+  });
+  const [line] = await once(server.stdout, 'data');
+  const tls = { ca: authority.pem };
+  const socket = dial(t, { host: '127.0.0.1', port: Number(line) }, { secureTransport: 'on', tls });
+  if (provider === 'aws-lc') assert.equal(await exchange(socket, 'hello'), 'hello');
+  else assertSocketError(await failureOf(socket), { code: 'ERR_SOCKET_TLS_ALERT', alert: 40 });
+});
 
 /** The groups of a ClientHello in their order, and the shares that it has, as `[group, bytes]`. */
 function offered(record) {

@@ -18,6 +18,9 @@ use super::trust::TrustStore;
 /// OpenSSL's limit; who sends more is told that the chain is too long.
 const LONGEST: usize = 100;
 
+/// How many names are held against how many constraints, at most: a server may have sent thousands of both.
+const COMPARED: usize = 200;
+
 /// The object identifiers of signatures with MD2, MD4, MD5 and SHA-1, DER.
 const WEAK_SIGNATURES: [&[u8]; 5] = [
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x02],
