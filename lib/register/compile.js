@@ -1,11 +1,9 @@
 'use strict';
-// The two files of drivers in which more has to change than the resolution of a name, at the moment Node compiles them.
+// The two files of drivers in which more has to change than the resolution of a name, at the moment Node compiles them. Loads
+// what it needs for them when it meets the first.
 
 const Module = require('node:module');
 const { join, sep } = require('node:path');
-const { findRoot } = require('./packages.js');
-const { routePg, tellErrorsOnce } = require('./pg.js');
-const { warnNotRouted } = require('./report.js');
 
 // Where pg chooses between node:net and pg-cloudflare.
 const pgStream = join(sep, 'lib', 'stream.js');
@@ -19,15 +17,15 @@ function wrapCompile(routes) {
   const isPgStream = (filename) => routes.pg && isFileOf('pg', pgStream, filename);
   const isPostgresEntry = (filename) => routes.postgres && isFileOf('postgres', postgresEntry, filename);
 
-  const late = 'it was loaded before winter-sockets/register, which has to come first';
   for (const filename of Object.keys(require.cache)) {
-    if (isPgStream(filename)) warnNotRouted('pg', filename, late);
-    if (routes.postgres && isFileOf('postgres', postgresForNode, filename)) warnNotRouted('postgres', filename, late);
+    if (isPgStream(filename)) warnLate('pg', filename);
+    if (routes.postgres && isFileOf('postgres', postgresForNode, filename)) warnLate('postgres', filename);
   }
 
   const compile = Module.prototype._compile;
   Module.prototype._compile = function _compile(content, filename, ...rest) {
-    const routed = isPgStream(filename) ? routePg(this, content) : null;
+    const { routePg, tellErrorsOnce } = isPgStream(filename) ? require('./pg.js') : {};
+    const routed = routePg?.(this, content) ?? null;
     const result = compile.call(this, routed ?? content, filename, ...rest);
     if (routed !== null) tellErrorsOnce(this.exports);
     // Required, an ES module is a namespace; those who require postgres call what they get.
@@ -36,10 +34,15 @@ function wrapCompile(routes) {
   };
 }
 
+function warnLate(name, filename) {
+  const reason = 'it was loaded before winter-sockets/register, which has to come first';
+  require('./report.js').warnNotRouted(name, filename, reason);
+}
+
 /** Whether this is that file of the named package. */
 function isFileOf(name, ending, filename) {
   // A module that a program compiles by hand may have no file name.
-  return filename?.endsWith(ending) && findRoot(filename, name) !== null;
+  return filename?.endsWith(ending) && require('./packages.js').findRoot(filename, name) !== null;
 }
 
 module.exports = { wrapCompile };

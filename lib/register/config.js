@@ -4,14 +4,11 @@
 
 const { readFileSync } = require('node:fs');
 const { dirname, resolve } = require('node:path');
-const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads');
 
 const { expectMembers, expectObject } = require('../check.js');
 const { invalidType, invalidValue, quote } = require('../errors.js');
 
-const VARIABLE = 'WINTER_SOCKETS_CONFIG';
 const MEMBERS = ['$schema', 'default', 'hosts', 'routes'];
-const ROUTES = { pg: true, postgres: false };
 /** Members of TLS settings that are paths here, of files with what they are elsewhere. */
 const FILES = ['ca', 'cert', 'key'];
 /** What takes a function, which JSON has none of. */
@@ -23,28 +20,15 @@ const SYNONYMS = [
 ];
 
 /**
- * What the file says, `{ routes, settingsFor }`: whether each package is routed, and what `setDefaultSettings` takes, or null
- * for `settingsFor` where there is no file. Throws an error whose message names file and member.
+ * What the file says, `{ routes, settingsFor }`: whether each package is routed, with `defaultRoutes` for those it leaves
+ * out, and what `setDefaultSettings` takes. Throws an error whose message names file and member.
  */
-function loadConfiguration(env = process.env) {
-  const file = findFile(env);
-  if (file === null) return { routes: ROUTES, settingsFor: null };
+function loadConfiguration(file, defaultRoutes, env = process.env) {
   try {
-    return parseConfiguration(parseJson(readText(file)), { folder: dirname(file), env });
+    return parseConfiguration(parseJson(readText(file)), { folder: dirname(file), defaultRoutes, env });
   } catch (error) {
     throw Object.assign(new Error(`${file}: ${error.message}`), { code: error.code });
   }
-}
-
-/** The path as the main thread resolved it: a worker may stand elsewhere, or have been given another environment. */
-function findFile(env) {
-  if (!isMainThread) return getEnvironmentData(VARIABLE) ?? null;
-  const path = env[VARIABLE];
-  // A variable that was to hold a path and holds nothing must not mean that nothing is set.
-  if (path === '') throw new Error(`${VARIABLE} is empty: it names no file`);
-  const file = path === undefined ? null : resolve(path);
-  setEnvironmentData(VARIABLE, file ?? undefined);
-  return file;
 }
 
 /** Without the mark that some editors put in front. */
@@ -70,7 +54,7 @@ function parseConfiguration(config, context) {
   if (config.$schema !== undefined && typeof config.$schema !== 'string') {
     throw invalidType('$schema', 'a string', config.$schema);
   }
-  const routes = parseRoutes(config.routes);
+  const routes = parseRoutes(config.routes, context);
   const { parseBindingSettings } = require('../binding-settings.js');
   const base = withFiles(config.default ?? {}, 'default', context);
   const settings = parseBindingSettings(base, 'default');
@@ -79,13 +63,13 @@ function parseConfiguration(config, context) {
   return { routes, settingsFor };
 }
 
-function parseRoutes(routes = {}) {
+function parseRoutes(routes = {}, { defaultRoutes }) {
   expectObject(routes, 'routes');
-  expectMembers(routes, Object.keys(ROUTES), 'routes');
+  expectMembers(routes, Object.keys(defaultRoutes), 'routes');
   for (const [name, wanted] of Object.entries(routes)) {
     if (typeof wanted !== 'boolean') throw invalidType(`routes.${name}`, 'a boolean', wanted);
   }
-  return { ...ROUTES, ...routes };
+  return { ...defaultRoutes, ...routes };
 }
 
 function parseHosts(entries = {}, base, context) {
@@ -174,4 +158,4 @@ function refuseCode(object, names, field) {
   }
 }
 
-module.exports = { VARIABLE, loadConfiguration };
+module.exports = { loadConfiguration };

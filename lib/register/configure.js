@@ -1,30 +1,49 @@
 'use strict';
+// Puts the preload's configuration in force. Everything that a process without one has no use for is loaded no sooner than
+// it is needed: the preload is part of every start.
 
-const { writeSync } = require('node:fs');
-const { isMainThread } = require('node:worker_threads');
-const { loadConfiguration } = require('./config.js');
+const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads');
 
-/** Puts the configuration in force and gives it back. A mistake in it ends the program before it has begun. */
+const VARIABLE = 'WINTER_SOCKETS_CONFIG';
+const ROUTES = { pg: true, postgres: false };
+
+/** Gives back which packages are routed. A mistake in the file ends the program before it has begun. */
 function configure() {
-  const configuration = loadOrStop();
-  if (configuration.settingsFor) {
-    const { setDefaultSettings } = require('../host-settings.js');
-    setDefaultSettings(configuration.settingsFor);
-  }
-  return configuration;
+  const file = isMainThread ? findFile() : getEnvironmentData(VARIABLE);
+  if (file === undefined) return ROUTES;
+  const { routes, settingsFor } = loadOrStop(file);
+  const { setDefaultSettings } = require('../host-settings.js');
+  setDefaultSettings(settingsFor);
+  return routes;
 }
 
-function loadOrStop() {
+/** Left where workers find it: they may stand elsewhere by then, or have been given another environment. */
+function findFile() {
+  const path = process.env[VARIABLE];
+  if (path === undefined) return undefined;
+  // A variable that was to hold a path and holds nothing must not mean that nothing is set.
+  if (path === '') stop(`${VARIABLE} is empty: it names no file`);
+  const file = require('node:path').resolve(path);
+  setEnvironmentData(VARIABLE, file);
+  return file;
+}
+
+function loadOrStop(file) {
+  const { loadConfiguration } = require('./config.js');
   try {
-    return loadConfiguration();
+    return loadConfiguration(file, ROUTES);
   } catch (error) {
-    const message = `winter-sockets: ${error.message}`;
-    // In a worker that would end the worker alone, and silently.
-    if (!isMainThread) throw Object.assign(new Error(message), { code: error.code });
-    // Not thrown: Node would bury the message under a stack that says nothing to whoever wrote the file.
-    writeSync(process.stderr.fd, `${message}\n`);
-    return process.exit(1);
+    return stop(error.message, error.code);
   }
+}
+
+function stop(reason, code) {
+  const message = `winter-sockets: ${reason}`;
+  // Exiting would end a worker alone, and silently.
+  if (!isMainThread) throw Object.assign(new Error(message), { code });
+  // Not thrown: Node would bury the message under a stack that says nothing to whoever wrote the file.
+  require('node:fs').writeSync(process.stderr.fd, `${message}\n`);
+  return process.exit(1);
 }
 
 module.exports = { configure };

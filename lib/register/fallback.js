@@ -3,7 +3,6 @@
 
 const Module = require('node:module');
 const { pathToFileURL } = require('node:url');
-const { threadDenied } = require('../errors.js');
 const { makeRules } = require('./rules.js');
 
 /** Makes both ways of loading follow the rules. */
@@ -11,7 +10,7 @@ function installFallback(routes) {
   try {
     Module.register(pathToFileURL(require.resolve('./loader.js')), { data: { routes } });
   } catch (error) {
-    throw error.code === 'ERR_ACCESS_DENIED' ? threadDenied(error) : error;
+    throw error.code === 'ERR_ACCESS_DENIED' ? require('../errors.js').threadDenied(error) : error;
   }
 
   const { resolveFilename } = makeRules(routes);

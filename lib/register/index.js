@@ -5,13 +5,12 @@
 const Module = require('node:module');
 const { wrapCompile } = require('./compile.js');
 const { configure } = require('./configure.js');
-const { installFallback } = require('./fallback.js');
 const { makeRules } = require('./rules.js');
 
-const { routes } = configure();
+const routes = configure();
 
 // Asked of Node, not of its version: 22 has it from 22.15 on.
 if (typeof Module.registerHooks === 'function') Module.registerHooks({ resolve: makeRules(routes).resolve });
-else installFallback(routes);
+else require('./fallback.js').installFallback(routes);
 
 wrapCompile(routes);

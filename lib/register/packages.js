@@ -5,9 +5,6 @@
 const { readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 
-/** The condition under which packages have their build for Workers. */
-const CONDITION = 'workerd';
-
 /** The nearest folder above a file that is the root of the named package; null if there is none. */
 function findRoot(filename, name) {
   for (let folder = dirname(filename); folder !== dirname(folder); folder = dirname(folder)) {
@@ -17,18 +14,18 @@ function findRoot(filename, name) {
 }
 
 /** The file that `require()` of a package gets with the condition; null where its exports name none. */
-function conditionalEntry(root) {
+function conditionalEntry(root, condition) {
   const { exports: targets } = readPackage(root);
-  const target = pickTarget(targets?.['.'] ?? targets, [CONDITION, 'node', 'require', 'default']);
+  const target = pickTarget(targets?.['.'] ?? targets, [condition, 'node', 'require', 'default']);
   return target && join(root, target);
 }
 
 /** Whether the condition makes a difference to a package. */
-function hasCondition(root) {
+function hasCondition(root, condition) {
   const asks = (targets) =>
     typeof targets === 'object' &&
     targets !== null &&
-    Object.entries(targets).some(([key, below]) => key === CONDITION || asks(below));
+    Object.entries(targets).some(([key, below]) => key === condition || asks(below));
   return asks(readPackage(root).exports);
 }
 
@@ -47,4 +44,4 @@ function readPackage(folder) {
   }
 }
 
-module.exports = { CONDITION, conditionalEntry, findRoot, hasCondition };
+module.exports = { conditionalEntry, findRoot, hasCondition };

@@ -1,10 +1,11 @@
 'use strict';
-// What the preload decides when Node resolves a name, apart from the ways to make Node ask.
+// What the preload decides when Node resolves a name, apart from the ways to make Node ask. Loads what it needs for a package
+// when it meets the first.
 
 const { fileURLToPath, pathToFileURL } = require('node:url');
-const { CONDITION, conditionalEntry, findRoot, hasCondition } = require('./packages.js');
-const { tellRouted, warnNotRouted } = require('./report.js');
 
+/** The condition under which packages have their build for Workers. */
+const CONDITION = 'workerd';
 const SOCKETS = 'cloudflare:sockets';
 const POSTGRES = 'postgres';
 
@@ -42,8 +43,9 @@ function makeRules(routes) {
     const filename = nextResolveFilename();
     if (!wanted.has(request)) return filename;
     report(request, filename, true);
+    const { conditionalEntry, findRoot } = require('./packages.js');
     const root = canRequire(request) ? findRoot(filename, request) : null;
-    return (root && conditionalEntry(root)) ?? filename;
+    return (root && conditionalEntry(root, CONDITION)) ?? filename;
   }
 
   return { resolve, resolveFilename };
@@ -55,9 +57,8 @@ function commonjs(filename) {
 
 /** Whether this is the file in which the Workers build of postgres makes its sockets. */
 function isPostgresSocket(url) {
-  return (
-    url?.startsWith('file:') && url.endsWith('/cf/polyfills.js') && findRoot(fileURLToPath(url), POSTGRES) !== null
-  );
+  if (!url?.startsWith('file:') || !url.endsWith('/cf/polyfills.js')) return false;
+  return require('./packages.js').findRoot(fileURLToPath(url), POSTGRES) !== null;
 }
 
 /** The conditions and ours, in the kind of collection they came in: Node takes back no other. */
@@ -73,9 +74,12 @@ function canRequire(specifier) {
 
 /** Tells of postgres, which is routed by its name alone; pg is told of where it chooses its streams. */
 function report(specifier, filename, isRequire) {
-  const root = specifier === POSTGRES ? findRoot(filename, POSTGRES) : null;
+  if (specifier !== POSTGRES) return;
+  const { findRoot, hasCondition } = require('./packages.js');
+  const { tellRouted, warnNotRouted } = require('./report.js');
+  const root = findRoot(filename, POSTGRES);
   if (root === null) return;
-  if (!hasCondition(root)) warnNotRouted(POSTGRES, root, 'this version has no support for it');
+  if (!hasCondition(root, CONDITION)) warnNotRouted(POSTGRES, root, 'this version has no support for it');
   else if (!isRequire || canRequire(POSTGRES)) tellRouted(POSTGRES, root);
   else warnNotRouted(POSTGRES, root, 'this Node cannot require() its build for Workers, only import it');
 }
