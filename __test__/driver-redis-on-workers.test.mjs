@@ -6,6 +6,7 @@ import { createAuthority } from './support/certs.mjs';
 import { runDriver } from './support/drivers.mjs';
 import { describeWith } from './support/programs.mjs';
 import { startRedis } from './support/redis.mjs';
+import { refusedPort } from './support/servers.mjs';
 
 describeWith(['redis-server'], 'redis-on-workers', () => {
   let server;
@@ -69,14 +70,22 @@ describeWith(['redis-server'], 'redis-on-workers', () => {
     }
   }
 
+  // The driver rejects a promise of its own beside that of the command, and nobody handles it.
+  const failing = "const redis = createRedis(options); return redis.send('GET', 'key');";
+
   test('a server that is not trusted gets no command', async () => {
     const { host: hostname, tlsPort, password } = server;
-    const { error, opened } = await runDriver({
-      imports: own,
-      options: { hostname, port: tlsPort, password, tls: true },
-      body: "const redis = createRedis(options); return redis.send('GET', 'key');",
-    });
+    const options = { hostname, port: tlsPort, password, tls: true };
+    const { error, opened, unhandled } = await runDriver({ imports: own, options, body: failing });
     assert.deepEqual(opened, []);
     assert.equal(error.code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
+    assert.equal(unhandled.length, 1);
+  });
+
+  test('a refused connection is an error of the command', async () => {
+    const options = { hostname: '127.0.0.1', port: await refusedPort() };
+    const { error, unhandled } = await runDriver({ imports: own, options, body: failing });
+    assert.equal(error.code, 'ECONNREFUSED');
+    assert.equal(unhandled.length, 1);
   });
 });

@@ -1,6 +1,7 @@
 // What the preload does to a package, and what it says where it can do nothing.
 
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -11,7 +12,7 @@ import { runNode } from './support/process.mjs';
 import { register, runWell, withRoutes } from './support/register.mjs';
 
 const require = createRequire(import.meta.url);
-const { asInWorker } = require('../lib/register/pg.js');
+const { asInWorker, tellErrorsOnce } = require('../lib/register/pg.js');
 const { makeRules } = require('../lib/register/rules.js');
 
 const preload = ['--import', register];
@@ -138,6 +139,23 @@ describe('the rules', () => {
       assert.equal(found, join(shim, 'dist', expected));
     });
   }
+
+  test('an error is told once to each who listens to a stream of pg, however often it is emitted', () => {
+    const streams = { getStream: () => new EventEmitter() };
+    tellErrorsOnce(streams);
+    const stream = streams.getStream(true);
+    const told = [];
+    const listener = (error) => told.push(error);
+    stream.on('error', listener);
+    stream.on('error', listener);
+    stream.on('error', (error) => told.push(`too: ${error}`));
+    for (const error of ['first', 'first', 'second']) stream.emit('error', error);
+    assert.deepEqual(told, ['first', 'too: first', 'second', 'too: second']);
+    const data = [];
+    stream.on('data', (chunk) => data.push(chunk));
+    for (const chunk of ['same', 'same']) stream.emit('data', chunk);
+    assert.deepEqual(data, ['same', 'same']);
+  });
 
   test('the source given to pg keeps its directive, its `this` and its lines', () => {
     const source = [

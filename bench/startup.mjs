@@ -2,9 +2,13 @@
 // those of scripts/node-majors.mjs. Prints a Markdown table.
 //
 // A process that does nothing is started without the preload and with it by turns, in an order that is drawn anew each round,
-// and the two are compared round by round: what else the machine does meets both alike. Without it twice is the noise.
+// and the two are compared round by round: what else the machine does meets both alike. Without it once more is the noise, and
+// an empty file what it costs Node to preload anything.
 
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nodesForPreload } from '../scripts/node-majors.mjs';
 import { median } from './statistics.mjs';
@@ -12,10 +16,16 @@ import { median } from './statistics.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const register = 'winter-sockets/register';
 const bare = 'without it';
+const folder = mkdtempSync(join(tmpdir(), 'winter-sockets-startup-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+const empty = join(folder, 'empty.cjs');
+writeFileSync(empty, '');
 const ways = {
   [bare]: [],
-  'without it, again': [],
+  'once more': [],
+  'an empty file, --import': ['--import', empty],
   '--import': ['--import', register],
+  'an empty file, --require': ['--require', empty],
   '--require': ['--require', register],
 };
 

@@ -38,18 +38,27 @@ function asInWorker(source) {
 }
 
 /**
- * pg listens for errors of a stream, and once more when it is secured. Over the shim both are one object, so that each error
- * would be told twice: to a query, and then to its pool as that of a client at rest, which ends a process that does not
- * listen for those. Over node:tls they are two.
+ * Over the shim an error can be told twice: to a query, and then to its pool as that of a client at rest, which ends a
+ * process that does not listen for those. pg listens for errors of a stream and once more when it is secured, which over
+ * node:tls is another object and here is the same; and the shim tells of a failed connection again if it has to be closed
+ * with bytes unsent.
  */
 function tellErrorsOnce(streams) {
-  const { getSecureStream } = streams;
-  streams.getSecureStream = function (options) {
-    const stream = getSecureStream.call(this, options);
-    const { on } = stream;
+  const { getStream } = streams;
+  streams.getStream = function (...args) {
+    const stream = getStream.apply(this, args);
+    const { emit, on } = stream;
+    const told = new Set();
+    stream.emit = function (name, ...details) {
+      if (name !== 'error') return emit.call(this, name, ...details);
+      const [error] = details;
+      if (told.has(error)) return false;
+      told.add(error);
+      return emit.call(this, name, error);
+    };
     stream.on = function (name, listener) {
-      const isTold = name === 'error' && this.listeners(name).includes(listener);
-      return isTold ? this : on.call(this, name, listener);
+      const listens = name === 'error' && this.listeners(name).includes(listener);
+      return listens ? this : on.call(this, name, listener);
     };
     return stream;
   };
