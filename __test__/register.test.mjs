@@ -50,7 +50,7 @@ for (const { version, path: node, options, canRequire } of nodes) {
   const run = (program, { flags = [], env = {} } = {}, ...args) =>
     runProgram([...flags, program, ...args], { node, env });
 
-  describe(`Node ${version}`, () => {
+  describe(`Node ${version}`, { concurrency: 2 }, () => {
     for (const [name, way] of Object.entries(ways)) {
       test(`${name}: both kinds of modules get this package by the name cloudflare:sockets`, options, async () => {
         assertAllTrue(await run(fixture('names.mjs'), { ...way, env: { ...way.env, ...everyRoute } }));
