@@ -3,9 +3,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { fetch, request } from 'undici';
+import { connect } from 'winter-sockets';
+import { toNodeSocket } from 'winter-sockets/node';
 import { WebSocketServer } from 'ws';
 import { Agent } from '../examples/drivers/http.mjs';
 import { createAgent } from '../examples/drivers/undici.mjs';
@@ -115,6 +119,32 @@ test('failures have the codes they have over node:net and node:tls', async (t) =
   await assert.rejects(request(origin, { dispatcher }), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
   const socket = openWebSocket(`ws://127.0.0.1:${port}`);
   assert.equal((await once(socket, 'error'))[0].code, 'ECONNREFUSED');
+});
+
+test('http2 of Node runs streams side by side over TLS by winter-sockets', async (t) => {
+  const server = http2.createSecureServer({ ...credentials });
+  server.on('stream', (stream) => {
+    stream.respond({ ':status': 200 });
+    stream.pipe(stream);
+  });
+  await once(server.listen(0, 'localhost'), 'listening');
+  const { port } = server.address();
+  const tls = { ca: authority.pem, ALPNProtocols: ['h2'] };
+  const session = http2.connect(`https://localhost:${port}`, {
+    createConnection: () => toNodeSocket(connect({ hostname: 'localhost', port }, { secureTransport: 'on', tls })),
+  });
+  t.after(async () => {
+    await promisify(session.close).call(session);
+    server.close();
+  });
+  const bodies = await Promise.all(
+    Array.from({ length: 20 }, async (_, i) => {
+      const stream = session.request({ ':method': 'POST' });
+      stream.end(pattern(300_000, i));
+      return Buffer.concat(await stream.toArray());
+    }),
+  );
+  for (const [i, body] of bodies.entries()) assert.ok(body.equals(pattern(300_000, i)), `stream ${i}`);
 });
 
 describe('http of Node', () => {

@@ -159,6 +159,32 @@ describe('startTls()', () => {
     assert.equal(log.text, '');
   });
 
+  test('fails on plaintext that was on its way to the reader', async (t) => {
+    const server = await serve(silent());
+    const below = connect(server.address, starttls);
+    // Between the moment at which a read gets its bytes and the one at which it tells of them.
+    let arrive;
+    below.readable.getReader = () => ({
+      read: () =>
+        new Promise((resolve) => {
+          arrive = () => resolve({ done: false, value: new TextEncoder().encode('forged') });
+        }),
+      releaseLock() {},
+    });
+    const socket = toNodeSocket(below);
+    t.after(() => {
+      socket.destroy();
+      return server.close();
+    });
+    const events = record(socket, ['data']);
+    await once(socket, 'connect');
+    const upgraded = socket.startTls(trusting());
+    arrive();
+    const [error] = await once(upgraded, 'error');
+    assert.equal(error.code, 'ERR_SOCKET_STARTTLS_INJECTION');
+    assert.deepEqual(events, []);
+  });
+
   test('fails where writes are waiting', async (t) => {
     const { socket } = await dialled(t, silent(), starttls);
     await once(socket, 'connect');
