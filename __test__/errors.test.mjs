@@ -89,7 +89,7 @@ const elsewhere = {
     'ERR_SOCKET_BAD_STATE',
   ],
   'in this file': ['EMFILE'],
-  'in node-socket-own.test.mjs': ['ERR_METHOD_NOT_IMPLEMENTED'],
+  'in node-socket-own.test.mjs': ['ERR_METHOD_NOT_IMPLEMENTED', 'ERR_STREAM_DESTROYED'],
   'in network-policy.test.mjs': ['ERR_SOCKET_POLICY_DENIED'],
   'in node-socket.test.mjs': ['ERR_OUT_OF_RANGE'],
   'in package.test.mjs': ['ERR_SOCKET_NATIVE_MISSING'],

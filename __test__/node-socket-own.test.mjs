@@ -198,6 +198,21 @@ test('a write after the end of the peer is told to its callback, if it has one',
   assert.deepEqual(events, [['close', false]]);
 });
 
+test('writes that wait when it is destroyed are told so, each of them', async (t) => {
+  const { socket } = await established(t, silent());
+  const told = [];
+  for (let i = 0; i < 4; i++) socket.write(pattern(16 * MiB), (error) => told.push(error?.code));
+  socket.destroy();
+  await once(socket, 'close');
+  await until(() => told.length === 4);
+  assert.deepEqual(told, [
+    'ERR_STREAM_DESTROYED',
+    'ERR_STREAM_DESTROYED',
+    'ERR_STREAM_DESTROYED',
+    'ERR_STREAM_DESTROYED',
+  ]);
+});
+
 describe('resetAndDestroy()', () => {
   test('resets a connection that is up', async (t) => {
     const { socket, log } = await established(t, sink());
@@ -219,11 +234,16 @@ describe('resetAndDestroy()', () => {
 });
 
 describe('options of the descriptor', linuxOnly, () => {
-  /** The timer that the kernel runs for a connection with this local port: 2 is keep-alive. */
-  const timerOf = (port) => {
-    const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  /** The timer that the kernel runs for a connection: 2 is keep-alive. */
+  const timerOf = ({ localPort, remotePort }) => {
+    // Both: connections to different ports may share a local one.
+    const [ours, theirs] = [localPort, remotePort].map(
+      (port) => `:${port.toString(16).toUpperCase().padStart(4, '0')}`,
+    );
     const rows = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);
-    const fields = rows.map((row) => row.trim().split(/\s+/)).find(([, local]) => local.endsWith(suffix));
+    const fields = rows
+      .map((row) => row.trim().split(/\s+/))
+      .find(([, local, remote]) => local.endsWith(ours) && remote.endsWith(theirs));
     const [kind, when] = fields[5].split(':');
     return { kind: Number(kind), jiffies: Number.parseInt(when, 16) };
   };
@@ -237,7 +257,7 @@ describe('options of the descriptor', linuxOnly, () => {
       await once(socket, 'connect');
       const is = (expected, limit) =>
         until(() => {
-          const { kind, jiffies } = timerOf(socket.localPort);
+          const { kind, jiffies } = timerOf(socket);
           return kind === expected && jiffies <= limit;
         });
       await is(2, 100 * 100);

@@ -62,6 +62,12 @@ function endedByPeer() {
   return new SocketError('This socket has been ended by the other party', { code: 'EPIPE', syscall: 'write' });
 }
 
+/** What Node says of a write to a stream that is destroyed. */
+function streamDestroyed() {
+  const message = 'Cannot call write after a stream was destroyed';
+  return Object.assign(new Error(message), { code: 'ERR_STREAM_DESTROYED' });
+}
+
 /** A method of Node's that cannot have its effect here. */
 function unsupported(method, reason) {
   return Object.assign(new Error(`${method} is not available: ${reason}`), { code: 'ERR_METHOD_NOT_IMPLEMENTED' });
@@ -132,6 +138,7 @@ module.exports = {
   nativeMissing,
   outOfRange,
   quote,
+  streamDestroyed,
   threadDenied,
   unsupported,
   writableClosed,

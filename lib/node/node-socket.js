@@ -4,7 +4,15 @@
 const { isIP } = require('node:net');
 const { Duplex } = require('node:stream');
 
-const { badState, closedBeforeOpen, endedByPeer, injected, invalidType, unsupported } = require('../errors.js');
+const {
+  badState,
+  closedBeforeOpen,
+  endedByPeer,
+  injected,
+  invalidType,
+  streamDestroyed,
+  unsupported,
+} = require('../errors.js');
 const { lifecycleOf } = require('../socket.js');
 const { offer } = require('../writable.js');
 const { toNodeAddress } = require('./addresses.js');
@@ -203,7 +211,8 @@ class NodeSocket extends Duplex {
     this.connecting = false;
     this.#idle.clear();
     if (this.#successor === null) {
-      const reason = error ?? closedBeforeOpen(this.#lifecycle.settings.target);
+      const { wasOpened, settings } = this.#lifecycle;
+      const reason = error ?? (wasOpened ? streamDestroyed() : closedBeforeOpen(settings.target));
       if (this.#resets) this.#lifecycle.reset(reason);
       else this.#lifecycle.letGo(reason);
     }
