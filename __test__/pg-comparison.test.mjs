@@ -57,13 +57,17 @@ after(async () => {
 
 for (const [title, group] of Object.entries({ differences, agreements })) {
   describe(title, () => {
-    for (const [name, { point, env, needs }] of Object.entries(group)) {
+    for (const [name, { point, env, needs, config }] of Object.entries(group)) {
       const skip = needs === 'linux' && process.platform !== 'linux' && 'needs Linux';
       test(point, { skip: skip || (name === 'ipv6' && !hasIPv6 && 'needs IPv6') }, async () => {
         const seen = {};
+        const file = join(folder, `${name}.json`);
+        if (config) writeFileSync(file, JSON.stringify(config));
         for (const [way, flags] of Object.entries(ways)) {
           const args = [...flags, program, name, JSON.stringify(settings)];
-          const { stdout, stderr, code, timedOut } = await runNode(args, { env });
+          const { stdout, stderr, code, timedOut } = await runNode(args, {
+            env: { ...env, ...(config && { WINTER_SOCKETS_CONFIG: file }) },
+          });
           assert.deepEqual({ code, timedOut }, { code: 0, timedOut: false }, stderr);
           seen[way] = JSON.parse(stdout);
         }

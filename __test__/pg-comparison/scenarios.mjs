@@ -72,14 +72,20 @@ export const differences = {
   keepAlive: {
     point: '`keepAlive: true`',
     net: 'the system probes connections that are idle',
-    here: 'no effect: `setKeepAlive()` of pg-cloudflare does nothing. Let the server probe: its setting `tcp_keepalives_idle`',
+    here: 'no effect: `setKeepAlive()` of pg-cloudflare does nothing. The next row does it',
     sees: [2, 0],
     needs: 'linux',
-    run: ({ pg, plain }) =>
-      withClient(pg, { ...plain, keepAlive: true }, async (client) => {
-        const { rows } = await client.query('SELECT inet_client_port() AS port');
-        return timerOf(rows[0].port, plain.port);
-      }),
+    run: ({ pg, plain }) => withClient(pg, { ...plain, keepAlive: true }, (client) => timerOf(client, plain.port)),
+  },
+
+  keepAliveByHost: {
+    point: '`"default": { "keepAlive": 60000 }` in [the file of the host](bindings.md#without-code)',
+    net: 'no effect',
+    here: 'the system probes connections that are idle',
+    sees: [0, 2],
+    needs: 'linux',
+    config: { default: { keepAlive: 60_000 } },
+    run: ({ pg, plain }) => withClient(pg, plain, (client) => timerOf(client, plain.port)),
   },
 
   channelBinding: {

@@ -44,12 +44,13 @@ export function untilActive(pg, options, text) {
   });
 }
 
-/** The kernel's timer of the connection between these ports: 2 means that it probes an idle peer (Linux). */
-export function timerOf(localPort, remotePort) {
+/** The kernel's timer of the client's connection to this port: 2 means that it probes an idle peer (Linux). */
+export async function timerOf(client, remotePort) {
+  const { rows } = await client.query('SELECT inet_client_port() AS port');
   const isAt = (address, port) => Number.parseInt(address?.split(':')[1], 16) === port;
   const lines = ['tcp', 'tcp6'].flatMap((table) => readFileSync(`/proc/self/net/${table}`, 'utf8').split('\n'));
   const [, , , , , timer] = lines
     .map((line) => line.trim().split(/\s+/))
-    .find(([, local, remote, state]) => isAt(local, localPort) && isAt(remote, remotePort) && state === ESTABLISHED);
+    .find(([, local, remote, state]) => isAt(local, rows[0].port) && isAt(remote, remotePort) && state === ESTABLISHED);
   return Number(timer.split(':')[0]);
 }

@@ -209,15 +209,17 @@ export const cases = {
     },
   },
 
-  'pg, routed by the preload': {
-    server: 'none',
+  'pg, routed by the preload: a query over TLS': {
+    server: 'postgres',
     way: 'routed',
-    async run({ connect, SocketError, port }) {
+    async run({ postgres }) {
       const { default: pg } = await import('pg');
-      const client = new pg.Client({ host: '127.0.0.1', port });
-      assert.equal(client.connection.stream.constructor.name, 'CloudflareSocket');
-      assert.ok((await client.connect().catch((error) => error)) instanceof SocketError);
-      assert.equal((await import('./by-name.mjs')).connect, connect);
+      const client = new pg.Client(postgres);
+      await client.connect();
+      const { rows } = await client.query('SELECT ssl AS tls FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+      const { name } = client.connection.stream.constructor;
+      await client.end();
+      assert.deepEqual([name, rows], ['CloudflareSocket', [{ tls: true }]]);
     },
   },
 };

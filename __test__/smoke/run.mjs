@@ -5,6 +5,7 @@ import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createAuthority } from '../support/certs.mjs';
+import { startPostgres } from '../support/postgres.mjs';
 import { runNode } from '../support/process.mjs';
 import { createProject } from '../support/project.mjs';
 import { echo, overTls, refusedPort, serve, silent, sink, startTls } from '../support/servers.mjs';
@@ -25,13 +26,12 @@ export async function runCases({ path, args }) {
     tls: overTls(credentials, echo()),
     startTls: startTls({}, overTls(credentials, echo())),
   };
+  const { host, port, user, password, database, stop } = await startPostgres({ tls: credentials });
+  const postgres = { host, port, user, password, database, ssl: { ca: authority.pem } };
   const project = await createProject({ dependencies: ['pg'] });
   cpSync(fileURLToPath(new URL('.', import.meta.url)), join(project.folder, 'smoke'), { recursive: true });
   project.write({
     'package.json': JSON.stringify({ private: true, type: 'module', dependencies: { pg: '*', 'winter-sockets': '*' } }),
-    'paths.json': JSON.stringify({
-      compilerOptions: { paths: { 'cloudflare:sockets': ['./node_modules/winter-sockets'] } },
-    }),
   });
 
   const outcomes = {};
@@ -39,14 +39,15 @@ export async function runCases({ path, args }) {
     for (const name of Object.keys(cases)) outcomes[name] = await attempt(name);
   } finally {
     project.remove();
+    await stop();
   }
   return outcomes;
 
   async function attempt(name) {
     const { server: kind, code = 0, verify, way = 'plain' } = cases[name];
-    const server = kind === 'none' ? null : await serve(handlers[kind]);
+    const server = handlers[kind] ? await serve(handlers[kind]) : null;
     try {
-      const where = { hostname: 'localhost', port: server?.port ?? (await refusedPort()), ca: authority.pem };
+      const where = { hostname: 'localhost', port: server?.port ?? (await refusedPort()), ca: authority.pem, postgres };
       const command = [...args[way], join('smoke', 'program.mjs'), name, JSON.stringify(where)];
       const exit = await runNode(command, { node: path, cwd: project.folder, timeout: 60_000 });
       assert.equal(exit.timedOut, false, 'the process does not end');

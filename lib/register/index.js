@@ -3,14 +3,19 @@
 // to do.
 
 const Module = require('node:module');
-const { wrapCompile } = require('./compile.js');
 const { configure } = require('./configure.js');
-const { makeRules } = require('./rules.js');
 
 const routes = configure();
 
-// Asked of Node, not of its version: 22 has it from 22.15 on.
-if (typeof Module.registerHooks === 'function') Module.registerHooks({ resolve: makeRules(routes).resolve });
-else require('./fallback.js').installFallback(routes);
+if (process.versions.bun) require('./bun.js').installInBun(routes);
+else installInNode();
 
-wrapCompile(routes);
+function installInNode() {
+  // Asked of Node, not of its version: 22 has it from 22.15 on.
+  if (typeof Module.registerHooks === 'function') {
+    Module.registerHooks({ resolve: require('./rules.js').makeRules(routes).resolve });
+  } else {
+    require('./fallback.js').installFallback(routes);
+  }
+  require('./compile.js').wrapCompile(routes);
+}

@@ -64,4 +64,4 @@ function tellErrorsOnce(streams) {
   };
 }
 
-module.exports = { asInWorker, routePg, tellErrorsOnce };
+module.exports = { SHIM, asInWorker, routePg, tellErrorsOnce };

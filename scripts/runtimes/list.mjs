@@ -15,17 +15,10 @@ const others = [
     program: `@oven/bun-${platform}-${arch === 'arm64' ? 'aarch64' : arch}/bin/bun`,
     args: {
       plain: ['run'],
-      byName: ['run', '--tsconfig-override=paths.json', '--preload', 'winter-sockets/register'],
-      routed: ['run', '--tsconfig-override=paths.json', '--preload', 'winter-sockets/register'],
+      byName: ['run', '--preload', 'winter-sockets/register'],
+      routed: ['run', '--preload', 'winter-sockets/register'],
     },
-    remarks: {
-      'the name `cloudflare:sockets`':
-        'Bun asks no hook for `import`: `"paths": { "cloudflare:sockets": ["./node_modules/winter-sockets"] }` in `tsconfig.json` does it',
-    },
-    limits: {
-      'pg, routed by the preload':
-        'Bun loads packages without asking the hooks of `node:module`; pg stays on `node:net`',
-    },
+    remarks: { 'the name `cloudflare:sockets`': '`bun --preload winter-sockets/register`' },
   },
   {
     name: 'Deno',
@@ -38,20 +31,19 @@ const others = [
     },
     remarks: {
       'the name `cloudflare:sockets`': '`deno run --preload npm:winter-sockets/register`',
-      'pg, routed by the preload':
-        "With `--conditions=workerd` as well, which reaches every package: Deno's hooks do not pass conditions on",
+      'pg, routed by the preload: a query over TLS':
+        "with `--conditions=workerd` as well, which reaches every package: Deno's hooks do not pass conditions on",
     },
-    limits: {},
   },
 ];
 
 /**
- * `{ name, version, path, args, remarks, limits, missing }` of each: its program, and its arguments before a script; what is to be
- * said of a case that works, and why one does not; `missing` is false, or the reason for which it cannot be run.
+ * `{ name, version, path, args, remarks, missing }` of each: its program, and its arguments before a script; what is to be said
+ * of a case; `missing` is false, or the reason for which it cannot be run.
  */
 export function runtimes() {
   const args = { plain: [], byName: preload, routed: preload };
-  const nodes = nodeMajors().map((node) => ({ ...node, name: 'Node', args, remarks: {}, limits: {} }));
+  const nodes = nodeMajors().map((node) => ({ ...node, name: 'Node', args, remarks: {} }));
   return [...nodes, ...others.map(locate)];
 }
 
