@@ -5,7 +5,7 @@ const { readFileSync } = require('node:fs');
 const { createRequire } = require('node:module');
 const { dirname } = require('node:path');
 const { conditionalEntry, findRoot } = require('./packages.js');
-const { SHIM, routePg } = require('./pg.js');
+const { SHIM, routePg, tellErrorsOnce } = require('./pg.js');
 const { warnNotRouted } = require('./report.js');
 
 const entry = require.resolve('../../index.js');
@@ -28,9 +28,10 @@ function installInBun(routes) {
 function evaluate(filename) {
   const content = readFileSync(filename, 'utf8');
   const module = { filename, exports: {}, require: requireOf(filename) };
-  const source = findRoot(filename, 'pg') === null ? content : routePg(module, content);
-  const run = new Function('exports', 'require', 'module', '__filename', '__dirname', source);
+  const routed = findRoot(filename, 'pg') === null ? null : routePg(module, content);
+  const run = new Function('exports', 'require', 'module', '__filename', '__dirname', routed ?? content);
   run.call(module.exports, module.exports, module.require, module, filename, dirname(filename));
+  if (routed !== null) tellErrorsOnce(module.exports);
   return module.exports;
 }
 
