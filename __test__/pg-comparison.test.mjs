@@ -11,7 +11,7 @@ import { createAuthority } from './support/certs.mjs';
 import { openGuide } from './support/guide.mjs';
 import { startPostgres } from './support/postgres.mjs';
 import { runNode } from './support/process.mjs';
-import { answerer, hasIPv6, refusedPort, serve, silent } from './support/servers.mjs';
+import { answerer, hasIPv6, overTls, refusedPort, serve, silent } from './support/servers.mjs';
 
 const program = fileURLToPath(new URL('./pg-comparison/program.mjs', import.meta.url));
 const ways = { net: [], here: ['--import', 'winter-sockets/register'] };
@@ -20,6 +20,7 @@ let folder;
 let server;
 let quiet;
 let plaintextOnly;
+let cutOff;
 let settings;
 
 before(async () => {
@@ -30,12 +31,14 @@ before(async () => {
   writeFileSync(access, 'local all all scram-sha-256\nhost all all all scram-sha-256\n', { mode: 0o644 });
 
   const authority = await createAuthority();
+  const identity = await authority.issue({ names: ['localhost'] });
   server = await startPostgres({
-    tls: await authority.issue({ names: ['localhost'] }),
+    tls: identity,
     settings: { unix_socket_directories: folder, hba_file: access },
   });
   quiet = await serve(silent());
   plaintextOnly = await serve(answerer('N'));
+  cutOff = await serve(agreeToTls(overTls(identity, cutAtFirstBytes())));
   const { host, port, user, password, database } = server;
   const plain = { host, port, user, password, database };
   settings = {
@@ -44,6 +47,7 @@ before(async () => {
     secure: { ...plain, ssl: { ca: authority.pem } },
     silent: { ...plain, host: quiet.host, port: quiet.port },
     plaintextOnly: { ...plain, host: plaintextOnly.host, port: plaintextOnly.port },
+    cutOff: { host: 'localhost', port: cutOff.port },
     refused: { ...plain, host: '127.0.0.1', port: await refusedPort() },
   };
 });
@@ -51,9 +55,30 @@ before(async () => {
 after(async () => {
   await quiet?.close();
   await plaintextOnly?.close();
+  await cutOff?.close();
   await server?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Ends TCP at the first bytes, and not TLS before it. */
+function cutAtFirstBytes() {
+  return (stream, log) => {
+    stream.once('data', () => log.socket.end());
+    log.observe(stream);
+  };
+}
+
+/** Says yes to TLS as PostgreSQL does, and goes on as another handler. */
+function agreeToTls(next) {
+  return (socket, log) => {
+    socket.once('data', () => {
+      socket.pause();
+      socket.write('S');
+      next(socket, log);
+    });
+    socket.resume();
+  };
+}
 
 for (const [title, group] of Object.entries({ differences, agreements })) {
   describe(title, () => {

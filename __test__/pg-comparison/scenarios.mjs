@@ -141,6 +141,14 @@ export const differences = {
     run: ({ pg, silent }) => withClient(pg, { ...silent, connectionTimeoutMillis: 100 }),
   },
 
+  cutOff: {
+    point: 'a connection over TLS that is cut off without the goodbye of TLS',
+    net: 'an end like any other: `Connection terminated unexpectedly`',
+    here: '`ERR_SOCKET_TLS_TRUNCATED`',
+    sees: ['Connection terminated unexpectedly', 'ERR_SOCKET_TLS_TRUNCATED'],
+    run: ({ pg, secure, cutOff }) => withClient(pg, { ...secure, ...cutOff }),
+  },
+
   errorClass: {
     point: 'the error of a connection that is refused',
     net: '`Error` with `code`, `syscall`, `address`, `port`',
