@@ -34,7 +34,7 @@ export function buildNative(profile) {
  * Starts what buildNative() has built, and PostgreSQL if it is asked for; resolves to the environment of the clients:
  *
  * - `host`, `ports`, `pid`: of the server; the ports by what is spoken there (plain, tls, starttls)
- * - `database`: what pg needs to reach PostgreSQL, or null
+ * - `database`, `noDatabase`: what pg needs to reach PostgreSQL, or null; why it does not run, or null
  * - `nativeClient`: the path of the native client
  * - `ca`: the path of the authority's certificate
  * - `workerdConfig`: the paths of workerd's configurations
@@ -53,10 +53,16 @@ export async function startEnvironment({ nativeServer, nativeClient }, { withPos
   const workerdConfig = writeWorkerdConfig(folder, authority.pem);
 
   const server = await startServer(nativeServer, [write('cert.pem', chain), write('key.pem', key)]);
-  const postgres = withPostgres ? await startDatabase({ cert: chain, key }) : null;
+  let postgres = null;
+  let noDatabase = null;
+  try {
+    if (withPostgres) postgres = await startDatabase({ cert: chain, key });
+  } catch (error) {
+    noDatabase = error.message.split('\n').join(' ');
+  }
   return {
     ...{ host: HOST, ports: server.ports, pid: server.pid, ca, workerdConfig, nativeClient },
-    database: postgres && connectionOf(postgres),
+    ...{ database: postgres && connectionOf(postgres), noDatabase },
     async stop() {
       await Promise.all([server.stop(), postgres?.stop()]);
       rmSync(folder, { recursive: true, force: true });

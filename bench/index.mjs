@@ -2,11 +2,12 @@
 // the method.
 
 import { readFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { help, readArguments } from './arguments.mjs';
-import { implementations, scenarios } from './catalogue.mjs';
+import { scenarios } from './catalogue.mjs';
 import { buildNative, startEnvironment } from './environment.mjs';
 import { fetchNodes, findClients } from './programs.mjs';
-import { describe, print, publish, save } from './report/report.mjs';
+import { describe, intro, print, publish, save } from './report/report.mjs';
 import { countOf, runRounds } from './rounds.mjs';
 import { fitting } from './sizes.mjs';
 
@@ -26,31 +27,33 @@ try {
 
 /** Resolves to a run: what was measured, on which machine, with what. */
 async function measure(plan) {
+  // That of before: a machine that was busy then says nothing reliable.
+  const [load] = loadavg();
   fetchNodes(plan.nodes);
   const nodes = plan.nodes.map(({ path }) => path);
   const { clients, missing } = findClients(plan.implementations, nodes);
-  for (const { implementation, reason } of missing) {
-    console.error(`Left out: ${implementations[implementation].title} is not installed here (${reason}).`);
-  }
   const { size, lost } = fitting(plan.size);
-  for (const sentence of lost) console.error(sentence);
-
-  const run = { ...describe({ clients, missing, lost, size }), measurements: [] };
   const withPostgres = plan.scenarios.some(({ file }) => file === 'pg');
   const environment = await startEnvironment(buildNative('release'), { withPostgres });
-  const total = countOf({ ...plan, clients });
-  let done = 0;
-  const onProgress = (text) => console.error(`${++done} of ${total}: ${text}`);
   try {
-    for await (const round of runRounds({ ...plan, clients, size }, environment, onProgress)) {
+    const { noDatabase } = environment;
+    if (noDatabase) lost.push(`PostgreSQL does not start here, so that pg is left out: ${noDatabase}`);
+    const scenarios = plan.scenarios.filter(({ file }) => file !== 'pg' || !noDatabase);
+    const run = { ...describe({ clients, missing, lost, size, load }), measurements: [] };
+    console.error(intro(run));
+
+    const total = countOf({ ...plan, scenarios, clients });
+    let done = 0;
+    const onProgress = (text) => console.error(`${++done} of ${total}: ${text}`);
+    for await (const round of runRounds({ ...plan, scenarios, clients, size }, environment, onProgress)) {
       run.measurements.push(...round);
       // Who interrupts a long run keeps the rounds that are done.
       save(run);
     }
+    return run;
   } finally {
     await environment.stop();
   }
-  return run;
 }
 
 /** One run made of several, described as the first one. */

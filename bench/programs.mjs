@@ -74,7 +74,9 @@ export function findClients(names, nodes) {
       if (needs) import.meta.resolve(needs);
       programs[runtime] ??= [findProgram(runtimes[runtime])];
     } catch (error) {
-      missing.push({ implementation, reason: error.message.split('\n')[0] });
+      // Where it was looked for is of no use to a reader.
+      const [what] = error.message.split(/\n| imported from /);
+      missing.push({ implementation, reason: `not installed here: ${what}` });
       continue;
     }
     clients.push(...programs[runtime].map((program) => client(implementation, program)));

@@ -80,8 +80,14 @@ class Connection {
 
   /** Returns a promise only where it has to wait. */
   #write(bytes) {
-    const written = this.socket.write(bytes);
+    const written = this.#put(bytes);
     if (written < bytes.length) return this.#writeRest(bytes.subarray(written));
+  }
+
+  #put(bytes) {
+    const written = this.socket.write(bytes);
+    if (written < 0) throw new Error('the connection is closed');
+    return written;
   }
 
   async #writeRest(rest) {
@@ -90,7 +96,7 @@ class Connection {
         this.#drain = resolve;
         this.#failed = reject;
       });
-      rest = rest.subarray(this.socket.write(rest));
+      rest = rest.subarray(this.#put(rest));
     }
     this.#drain = null;
   }

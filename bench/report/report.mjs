@@ -1,7 +1,7 @@
 // From a run to tables and pictures. A run is `{ date, machine, load, runtimes, missing, lost, size, measurements }`.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+import { availableParallelism, cpus, release, type } from 'node:os';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { implementations } from '../catalogue.mjs';
@@ -18,14 +18,12 @@ const page = new URL('docs/performance.md', root);
 const markers = ['<!-- figures, written by `npm run bench -- --publish` -->', '<!-- end of figures -->'];
 
 /** What is to be known of a run beside its measurements. */
-export function describe({ clients, missing, lost, size }) {
+export function describe({ clients, missing, lost, size, load }) {
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: `${cpus()[0].model}, ${availableParallelism()} cores, ${type()} ${release()}`,
-    // That of before: a machine that was busy then says nothing reliable.
-    load: loadavg()[0],
     runtimes: [...new Set(clients.map(({ runtime }) => runtime))],
-    ...{ missing, lost, size },
+    ...{ missing, lost, size, load },
   };
 }
 
@@ -104,13 +102,14 @@ function section(run, { summary, growth, failures }) {
     .join('\n\n');
 }
 
-function intro({ date, machine, load, runtimes, missing, lost, measurements }) {
+/** What is said before everything else. */
+export function intro({ date, machine, load, runtimes, missing, lost, measurements }) {
   const rounds = roundsOf(measurements);
-  const absent = missing.map(({ implementation }) => implementations[implementation].title);
   return [
-    `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} (least–most). ${date}; ${machine}; load ${load.toFixed(1)} before the run.`,
+    rounds > 0 && `Medians of ${rounds} ${rounds === 1 ? 'round' : 'rounds'} (least–most).`,
+    `${date}; ${machine}; load ${load.toFixed(1)} before the run.`,
     `${runtimes.join(', ')}.`,
-    absent.length > 0 && `Not installed and left out: ${absent.join(', ')}.`,
+    ...missing.map(({ implementation, reason }) => `Left out: ${implementations[implementation].title} (${reason}).`),
     ...lost,
   ]
     .filter(Boolean)
