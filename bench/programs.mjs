@@ -2,8 +2,8 @@
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { arch, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { programOf } from '../scripts/runtimes/programs.mjs';
 import { implementations } from './catalogue.mjs';
 
 const require = createRequire(import.meta.url);
@@ -11,8 +11,7 @@ const MAIN = pathOf('client/main.mjs');
 const WORKERD = pathOf('client/workerd.mjs');
 const PRELOAD = new URL('../lib/register/index.js', import.meta.url).href;
 
-// Of each runtime: where its program is, how it tells its version, and the arguments of a client. The programs themselves
-// are run, not the scripts in front of them, which would leave them running when they are killed.
+// Of each runtime: where its program is, and the arguments of a client.
 const runtimes = {
   node: {
     name: 'Node',
@@ -24,7 +23,7 @@ const runtimes = {
   },
   deno: {
     name: 'Deno',
-    find: () => require.resolve(`@deno/${platform()}-${arch()}${platform() === 'linux' ? '-glibc' : ''}/deno`),
+    find: () => programOf('deno'),
     arguments: (job) => [
       ...['run', '--allow-all', '--no-config'],
       ...(job.collects ? ['--v8-flags=--expose-gc'] : []),
@@ -33,9 +32,7 @@ const runtimes = {
   },
   bun: {
     name: 'Bun',
-    // Its install script moves the program from the one package to the other; without the script it stays in the first.
-    find: () =>
-      firstOf([`@oven/bun-${platform()}-${arch() === 'arm64' ? 'aarch64' : arch()}/bin/bun`, 'bun/bin/bun.exe']),
+    find: () => programOf('bun'),
     arguments: (job) => ['--no-install', MAIN, JSON.stringify(job)],
   },
   workerd: {
@@ -110,15 +107,6 @@ function client(implementation, { path, version }) {
 function findProgram({ find }) {
   const path = find();
   return { path, version: versionOf(path) };
-}
-
-function firstOf([path, ...others]) {
-  try {
-    return require.resolve(path);
-  } catch (error) {
-    if (others.length === 0) throw error;
-    return firstOf(others);
-  }
 }
 
 function versions(paths) {

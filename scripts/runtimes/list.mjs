@@ -2,9 +2,9 @@
 
 import { createRequire } from 'node:module';
 import { nodeMajors } from '../node-majors.mjs';
+import { programOf } from './programs.mjs';
 
 const require = createRequire(import.meta.url);
-const { platform, arch } = process;
 const preload = ['--import', 'winter-sockets/register'];
 
 // From npm, each with its program in a package for the platform.
@@ -12,7 +12,6 @@ const others = [
   {
     name: 'Bun',
     packageName: 'bun',
-    program: `@oven/bun-${platform}-${arch === 'arm64' ? 'aarch64' : arch}/bin/bun`,
     args: {
       plain: ['run'],
       byName: ['run', '--preload', 'winter-sockets/register'],
@@ -23,7 +22,6 @@ const others = [
   {
     name: 'Deno',
     packageName: 'deno',
-    program: `@deno/${platform}-${arch}${platform === 'linux' ? '-glibc' : ''}/deno`,
     args: {
       plain: ['run', '--allow-all'],
       byName: ['run', '--allow-all', '--preload', 'npm:winter-sockets/register'],
@@ -47,10 +45,10 @@ export function runtimes() {
   return [...nodes, ...others.map(locate)];
 }
 
-function locate({ packageName, program, ...runtime }) {
+function locate({ packageName, ...runtime }) {
   const { version } = require(`${packageName}/package.json`);
   try {
-    return { ...runtime, version, path: require.resolve(program), missing: false };
+    return { ...runtime, version, path: programOf(packageName), missing: false };
   } catch {
     return { ...runtime, version, path: null, missing: `${runtime.name} has no package for this platform` };
   }
