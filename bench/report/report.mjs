@@ -48,8 +48,10 @@ export function save(run) {
 /** Writes what the documentation shows; returns the paths. */
 export function publish(run) {
   const derived = derive(run);
-  const paths = writeAll(published, files(run, derived));
-  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), section(run, derived)));
+  const made = files(run, derived);
+  const paths = writeAll(published, made);
+  const figures = section(run, derived, Object.keys(made));
+  writeFileSync(page, withFigures(readFileSync(page, 'utf8'), figures));
   return [...paths, nameOf(page)];
 }
 
@@ -80,7 +82,7 @@ function files(run, { summary, growth, failures }) {
   const made = { 'figures.md': `${tables.filter(Boolean).join('\n\n')}\n` };
   for (const node of nodesOf(summary)) {
     const entries = summary.filter((each) => each.node === node);
-    made[`${suffixed('ratios', node)}.svg`] = toChart(entries);
+    if (entries.some(({ ratio }) => ratio)) made[`${suffixed('ratios', node)}.svg`] = toChart(entries);
     // Of the first version only: it is the picture of the README.
     made['headlines.svg'] ??= toHeadlines(entries);
   }
@@ -90,12 +92,9 @@ function files(run, { summary, growth, failures }) {
   return made;
 }
 
-/** The figures of docs/performance.md. */
-function section(run, { summary, growth, failures }) {
-  const pictures = [
-    ...nodesOf(summary).map((node) => picture(`Ratios${onNode(node)}`, suffixed('ratios', node))),
-    ...nodesOf(growth).map((node) => picture(`Growth${onNode(node)}`, suffixed('growth', node))),
-  ];
+/** The figures of docs/performance.md; `names` are those of the files beside it. */
+function section(run, { summary, growth, failures }, names) {
+  const pictures = names.filter((name) => name.endsWith('.svg')).map((name) => `- [${name}](benchmark/${name})`);
   const all = 'Spread and processor times of everyone: [all figures](benchmark/figures.md). As pictures:';
   return [intro(run), toComparison(summary), toGrowthTable(growth), toFailures(failures), all, pictures.join('\n')]
     .filter(Boolean)
@@ -136,14 +135,6 @@ function writeAll(folder, contents) {
 
 function nodesOf(entries) {
   return [...new Set(entries.map(({ node }) => node))];
-}
-
-function picture(title, name) {
-  return `- [${title}](benchmark/${name}.svg)`;
-}
-
-function onNode(node) {
-  return node === null ? '' : ` on Node ${node.split('.')[0]}`;
 }
 
 /** Stable from one release of Node to the next, so that pages can link to it. */

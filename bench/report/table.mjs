@@ -86,14 +86,13 @@ export function toFailures(failures) {
     .join('\n');
 }
 
-/** One for each version of Node, which its heading names. */
+/** One for each version of Node, which its heading names; none where there is nothing to say. */
 function sections(entries, content, title = '') {
   const nodes = [...new Set(entries.map(({ node }) => node))];
   return nodes
-    .map((node) => {
-      const text = content(entries.filter((each) => each.node === node));
-      return node === null ? text : `### ${title}Node ${node}\n\n${text}`;
-    })
+    .map((node) => ({ node, text: content(entries.filter((each) => each.node === node)) }))
+    .filter(({ text }) => text !== '')
+    .map(({ node, text }) => (node === null ? text : `### ${title}Node ${node}\n\n${text}`))
     .join('\n\n');
 }
 
