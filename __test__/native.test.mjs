@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { inline, runNode } from './support/process.mjs';
 import { nodes, register } from './support/register.mjs';
+import { echo, serve } from './support/servers.mjs';
 
 const program = inline(`
   import('cloudflare:sockets').then(
@@ -38,6 +39,30 @@ for (const { version, path: node, options } of nodes) {
     test(`${permission} with leave for addons`, options, async () => {
       const { stdout, stderr } = await run([...restricted, ...thread, '--allow-addons']);
       assert.deepEqual(JSON.parse(stdout), { connect: 'function' }, stderr);
+    });
+
+    test(`${permission}: connections need the leave of Node, where it asks for one`, options, async (t) => {
+      const server = await serve(echo());
+      t.after(() => server.close());
+      const leave = [...restricted, ...thread, '--allow-addons'];
+      const dial = inline(`
+        import { connect } from 'cloudflare:sockets';
+        const socket = connect('${server.address}');
+        const outcome = await socket.opened.then(() => 'opened', ({ name, code, message }) => ({ name, code, message }));
+        await socket.close().catch(() => {});
+        console.log(JSON.stringify(outcome));
+      `);
+      const outcome = async (flags) => {
+        const { stdout, stderr } = await runNode([...flags, '--import', register, ...dial], { node });
+        assert.notEqual(stdout, '', stderr);
+        return JSON.parse(stdout);
+      };
+      if (major < 25) return assert.equal(await outcome(leave), 'opened');
+      const { name, code, message } = await outcome(leave);
+      assert.deepEqual({ name, code }, { name: 'SocketError', code: 'ERR_ACCESS_DENIED' });
+      assert.match(message, /--allow-net/);
+      assert.equal(server.connections.length, 0);
+      assert.equal(await outcome([...leave, '--allow-net']), 'opened');
     });
 
     if (hasHooks) return;

@@ -91,6 +91,12 @@ function nativeDenied(cause) {
   return Object.assign(new Error(message, { cause }), { code: 'ERR_DLOPEN_DISABLED' });
 }
 
+/** Node's permission model keeps this process from the network. Code and words are Node's. */
+function networkDenied({ host, port, text }) {
+  const message = `connect ERR_ACCESS_DENIED Access to this API has been restricted. Use --allow-net to manage permissions. (${text})`;
+  return new SocketError(message, { code: 'ERR_ACCESS_DENIED', syscall: 'connect', address: host, port });
+}
+
 /** The preload may not start the thread it needs on this Node. The code is Node's. */
 function threadDenied(cause) {
   const message =
@@ -136,6 +142,7 @@ module.exports = {
   lookupFailed,
   nativeDenied,
   nativeMissing,
+  networkDenied,
   outOfRange,
   quote,
   streamDestroyed,

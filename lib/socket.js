@@ -2,9 +2,11 @@
 
 const { Connection } = require('./connection.js');
 const diagnostics = require('./diagnostics.js');
+const { networkDenied } = require('./errors.js');
 const { defaultSettings } = require('./host-settings.js');
 const { Lifecycle } = require('./lifecycle.js');
 const { parseConnectArguments, parseHostedTls } = require('./options.js');
+const { isNetworkDenied } = require('./permission.js');
 
 /** Only this module makes sockets; for everybody else the constructor is illegal, as in the reference. */
 const TOKEN = Symbol('winter-sockets');
@@ -110,6 +112,10 @@ function openSocket(settingsFor, address, options) {
   if (diagnostics.connecting.hasSubscribers) diagnostics.connecting.publish({ socket, address: text });
   if (signal?.aborted) {
     lifecycle.failBeforeOpen(signal.reason);
+    return socket;
+  }
+  if (isNetworkDenied()) {
+    lifecycle.failBeforeOpen(networkDenied(target));
     return socket;
   }
   const connection = new Connection(target, {
