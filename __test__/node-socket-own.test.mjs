@@ -7,7 +7,7 @@ import { Socket as NetSocket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { describe, test } from 'node:test';
 import { toNodeSocket } from 'winter-sockets/node';
-import { connect, SocketError } from '../index.js';
+import { connect, createBinding, SocketError } from '../index.js';
 import { linuxOnly, MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { connectedAs, dialAs, kinds, record, servedTo } from './support/node-sockets.mjs';
 import { until } from './support/process.mjs';
@@ -25,6 +25,15 @@ describe('toNodeSocket()', () => {
     for (const value of [undefined, null, 'localhost:1', {}, new NetSocket(), new Duplex()]) {
       assert.throws(() => toNodeSocket(value), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     }
+  });
+
+  test('takes a socket of a binding', async (t) => {
+    const { address } = await served(t, echo());
+    const socket = toNodeSocket(createBinding({ network: { allow: [address] } }).connect(address));
+    socket.end('bound');
+    assert.equal((await socket.toArray()).join(''), 'bound');
+    const denied = toNodeSocket(createBinding({ network: { allow: ['db.test'] } }).connect(address));
+    assert.equal((await once(denied, 'error'))[0].code, 'ERR_SOCKET_POLICY_DENIED');
   });
 
   test('takes no socket whose streams are in use', async (t) => {
