@@ -142,15 +142,20 @@ describe('what is published', () => {
 });
 
 describe('a limit of open files', () => {
+  const connections = ({ size }) => [size.connections, size.idle.plain, size.growth.plain];
+
   test('lowers the numbers of connections, and says so', () => {
-    const { size, lost } = fitting(sizes.full, 500);
-    assert.deepEqual([size.connections, size.idle.plain, size.growth.plain], [500, 400, [1, 10, 100]]);
-    assert.equal(lost.length, 1);
-    assert.match(lost[0], /500 connections instead of 10100/);
+    const fitted = fitting(sizes.full, { title: 'This' }, 700);
+    assert.deepEqual(connections(fitted), [500, 400, [1, 10, 100]]);
+    assert.equal(fitted.lost, 'This: the limit of open files leaves room for 500 connections instead of 10100.');
+  });
+
+  test('lets half as many in of what opens two files for each', () => {
+    const fitted = fitting(sizes.full, { title: 'This', filesPerConnection: 2 }, 700);
+    assert.deepEqual(connections(fitted), [250, 150, [1, 10, 100]]);
   });
 
   test('changes nothing where it is high enough', () => {
-    const { size, lost } = fitting(sizes.full, 20_000);
-    assert.deepEqual([size, lost], [sizes.full, []]);
+    assert.deepEqual(fitting(sizes.full, { title: 'This' }, 20_000), { size: sizes.full, lost: null });
   });
 });

@@ -16,7 +16,7 @@ export const reference = 'node';
 
 /**
  * By name: the title for readers, the runtime (programs.mjs has them), the file of implementations/ (but for "native",
- * which is a program of its own), and the package that it needs, if any.
+ * which is a program of its own), the package that it needs, if any, and the files that a connection opens, if not one.
  */
 export const implementations = {
   'winter-sockets': { title: 'winter-sockets', runtime: 'node', module: 'winter-sockets' },
@@ -28,7 +28,7 @@ export const implementations = {
     module: 'arrowood',
     needs: '@arrowood.dev/socket',
   },
-  workerd: { title: 'workerd', runtime: 'workerd', module: 'workerd' },
+  workerd: { title: 'workerd', runtime: 'workerd', module: 'workerd', filesPerConnection: 2 },
   deno: { title: 'Deno', runtime: 'deno', module: 'deno' },
   bun: { title: 'Bun.connect', runtime: 'bun', module: 'bun' },
   'bun-node': { title: 'Bun, node:net and node:tls', runtime: 'bun', module: 'node' },

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { help, readArguments } from './arguments.mjs';
-import { scenarios } from './catalogue.mjs';
+import { implementations, scenarios } from './catalogue.mjs';
 import { buildNative, startEnvironment } from './environment.mjs';
 import { fetchNodes, findClients } from './programs.mjs';
 import { describe, intro, print, publish, save } from './report/report.mjs';
@@ -32,7 +32,9 @@ async function measure(plan) {
   fetchNodes(plan.nodes);
   const nodes = plan.nodes.map(({ path }) => path);
   const { clients, missing } = findClients(plan.implementations, nodes);
-  const { size, lost } = fitting(plan.size);
+  const { size } = plan;
+  const takingPart = new Set(clients.map(({ implementation }) => implementations[implementation]));
+  const lost = [...takingPart].map((each) => fitting(size, each).lost).filter(Boolean);
   const withPostgres = plan.scenarios.some(({ file }) => file === 'pg');
   const environment = await startEnvironment(buildNative('release'), { withPostgres });
   try {
@@ -45,7 +47,7 @@ async function measure(plan) {
     const total = countOf({ ...plan, scenarios, clients });
     let done = 0;
     const onProgress = (text) => console.error(`${++done} of ${total}: ${text}`);
-    for await (const round of runRounds({ ...plan, scenarios, clients, size }, environment, onProgress)) {
+    for await (const round of runRounds({ ...plan, scenarios, clients }, environment, onProgress)) {
       run.measurements.push(...round);
       // Who interrupts a long run keeps the rounds that are done.
       save(run);

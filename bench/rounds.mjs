@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { cleanEnv } from '../__test__/support/process.mjs';
 import { implementations } from './catalogue.mjs';
+import { fitting } from './sizes.mjs';
 
 const TIMEOUT = 120_000;
 
@@ -43,6 +44,7 @@ function jobOf(
   { host, ports, pid, database },
 ) {
   const { module } = implementations[implementation];
+  const { size: fitted } = fitting(size, implementations[implementation]);
   // What PostgreSQL takes is spread over processes of its own: nobody counts it.
   const server = file === 'pg' ? null : pid;
   return {
@@ -55,7 +57,7 @@ function jobOf(
     port: ports[port],
     server,
     database,
-    size,
+    size: fitted,
   };
 }
 

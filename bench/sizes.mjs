@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 
 const MiB = 1024 * 1024;
 /** What a process has open beside its connections. */
-const OTHER_FILES = 100;
+const OTHER_FILES = 200;
 
 export const sizes = {
   full: {
@@ -39,11 +39,13 @@ export const sizes = {
 };
 
 /**
- * As much of a size as the limit of open files allows: `{ size, lost }`, `lost` being sentences about what does not fit.
- * Node has raised its own limit to the highest that it may have, and the processes that it starts inherit it.
+ * As much of a size as the limit of open files allows an implementation: `{ size, lost }`, `lost` being null or a sentence
+ * about what does not fit. Node has raised its own limit to the highest that it may have, and the processes that it starts
+ * inherit it.
  */
-export function fitting(size, most = openFiles() - OTHER_FILES) {
+export function fitting(size, { title, filesPerConnection = 1 }, limit = openFiles()) {
   const { idle, growth } = size;
+  const most = Math.floor((limit - OTHER_FILES) / filesPerConnection);
   const fits = (count) => count <= most;
   const fitted = {
     ...size,
@@ -51,17 +53,10 @@ export function fitting(size, most = openFiles() - OTHER_FILES) {
     idle: { ...idle, plain: Math.min(idle.plain, most - idle.first), tls: Math.min(idle.tls, most - idle.first) },
     growth: { ...growth, plain: growth.plain.filter(fits), tls: growth.tls.filter(fits) },
   };
-  const wanted = Math.max(
-    size.connections,
-    idle.plain + idle.first,
-    idle.tls + idle.first,
-    ...growth.plain,
-    ...growth.tls,
-  );
-  const lost = fits(wanted)
-    ? []
-    : [`The limit of open files leaves room for ${most} connections instead of ${wanted}.`];
-  return { size: fitted, lost };
+  const counts = [size.connections, idle.plain + idle.first, idle.tls + idle.first, ...growth.plain, ...growth.tls];
+  const wanted = Math.max(...counts);
+  const lost = `${title}: the limit of open files leaves room for ${most} connections instead of ${wanted}.`;
+  return { size: fitted, lost: fits(wanted) ? null : lost };
 }
 
 function openFiles() {

@@ -60,14 +60,18 @@ export function toGrowthTable(growth) {
       const rows = Object.entries(quantities).flatMap(([quantity, format]) =>
         [...new Set(entries.map(({ scenario }) => scenario))].flatMap((scenario) => {
           const group = entries.filter((each) => each.scenario === scenario);
-          return group[0].points.map(({ connections }, index) => [
-            quantity,
-            `${connections.toLocaleString('en')}${findScenario(scenario).secureTransport === 'on' ? ', TLS' : ''}`,
-            ...names.map((name) => {
-              const point = group.find(({ implementation }) => implementation === name)?.points[index];
-              return point ? format(point) : '–';
-            }),
-          ]);
+          const counts = new Set(group.flatMap(({ points }) => points.map(({ connections }) => connections)));
+          return [...counts]
+            .sort((a, b) => a - b)
+            .map((connections) => [
+              quantity,
+              `${connections.toLocaleString('en')}${findScenario(scenario).secureTransport === 'on' ? ', TLS' : ''}`,
+              ...names.map((name) => {
+                const points = group.find(({ implementation }) => implementation === name)?.points;
+                const point = points?.find((each) => each.connections === connections);
+                return point ? format(point) : '–';
+              }),
+            ]);
         }),
       );
       return table(['quantity', 'connections', ...names.map((name) => implementations[name].title)], rows);
