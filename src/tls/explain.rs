@@ -18,7 +18,7 @@ use super::trust::TrustStore;
 /// OpenSSL's limit; who sends more is told that the chain is too long.
 const LONGEST: usize = 100;
 
-/// How many names are held against how many constraints, at most: a server may have sent thousands of both.
+/// So many names are held against so many constraints, at most: a server may have sent thousands of both.
 const COMPARED: usize = 200;
 
 /// The object identifiers of signatures with MD2, MD4, MD5 and SHA-1, DER.
@@ -187,7 +187,8 @@ impl<'a> Chain<'a> {
                     .excluded_subtrees
                     .iter()
                     .flatten()
-                    .any(|subtree| names.iter().any(|name| is_within(name, subtree))),
+                    .take(COMPARED)
+                    .any(|subtree| names.iter().take(COMPARED).any(|name| is_within(name, subtree))),
                 _ => false,
             });
         match excluded {
