@@ -1,4 +1,5 @@
-// The cases that the table of runtimes in README.md is made of, on this Node. The others are run by scripts/runtimes.
+// The cases that the table of runtimes in README.md is made of, on this Node, Bun and Deno. scripts/runtimes runs them on the
+// other releases of Node too.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,12 +13,18 @@ import { cases } from './smoke/cases.mjs';
 import { runCases } from './smoke/run.mjs';
 import { root, runNode } from './support/process.mjs';
 
-test('every case works on this Node', { timeout: 300_000 }, async (t) => {
-  const [node] = runtimes();
-  const outcomes = await runCases({ ...node, path: process.execPath });
-  assert.deepEqual(Object.keys(outcomes), Object.keys(cases));
-  for (const [name, failure] of Object.entries(outcomes)) await t.test(name, () => assert.equal(failure, null));
-});
+const [node] = runtimes();
+const here = [{ ...node, path: process.execPath, version: process.versions.node, missing: false }];
+for (const runtime of [...here, ...runtimes().filter(({ name }) => name !== 'Node')]) {
+  test(`every case works on ${runtime.name} ${runtime.version}`, {
+    timeout: 300_000,
+    skip: runtime.missing,
+  }, async (t) => {
+    const outcomes = await runCases(runtime);
+    assert.deepEqual(Object.keys(outcomes), Object.keys(cases));
+    for (const [name, failure] of Object.entries(outcomes)) await t.test(name, () => assert.equal(failure, null));
+  });
+}
 
 test('Bun says that it does not route postgres.js', async (t) => {
   const bun = runtimes().find(({ name }) => name === 'Bun');

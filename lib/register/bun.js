@@ -42,7 +42,7 @@ function requireOf(filename) {
     if (name !== SHIM) return require(name);
     const found = require.resolve(SHIM);
     const root = findRoot(found, SHIM);
-    return require((root && conditionalEntry(root)) ?? found);
+    return require((root && conditionalEntry(root, 'workerd')) ?? found);
   };
 }
 
