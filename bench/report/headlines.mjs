@@ -21,7 +21,7 @@ const NUMBER = 75;
 const BAR = 14;
 const TITLE = 34;
 
-/** An SVG document of the summary of one version of Node, with those headlines that were measured. */
+/** An SVG document of the summary of one version of Node, with those headlines that were measured; null if none was. */
 export function toHeadlines(summary) {
   const panels = headlines
     .map(({ scenario, field = 'value', what }) => {
@@ -29,6 +29,7 @@ export function toHeadlines(summary) {
       return { scenario, field, what, entries };
     })
     .filter(({ entries }) => entries.length > 0);
+  if (panels.length === 0) return null;
 
   const parts = [];
   let y = 0;

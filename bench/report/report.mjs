@@ -49,6 +49,8 @@ export function save(run) {
 export function publish(run) {
   const derived = derive(run);
   const made = files(run, derived);
+  if (!made['headlines.svg'])
+    throw new Error('--publish wants a run that has the scenarios of the picture in the README');
   const paths = writeAll(published, made);
   const figures = section(run, derived, Object.keys(made));
   writeFileSync(page, withFigures(readFileSync(page, 'utf8'), figures));
@@ -83,9 +85,11 @@ function files(run, { summary, growth, failures }) {
   for (const node of nodesOf(summary)) {
     const entries = summary.filter((each) => each.node === node);
     if (entries.some(({ ratio }) => ratio)) made[`${suffixed('ratios', node)}.svg`] = toChart(entries);
-    // Of the first version only: it is the picture of the README.
-    made['headlines.svg'] ??= toHeadlines(entries);
   }
+  // The picture of the README, of the first version.
+  const [first] = nodesOf(summary);
+  const headlines = toHeadlines(summary.filter(({ node }) => node === first));
+  if (headlines) made['headlines.svg'] = headlines;
   for (const node of nodesOf(growth)) {
     made[`${suffixed('growth', node)}.svg`] = toGrowthChart(growth.filter((each) => each.node === node));
   }
