@@ -23,7 +23,7 @@ const panels = [
 /** An SVG document of the summary of one version of Node. */
 export function toChart(summary) {
   const shown = summary.filter(({ ratio }) => ratio !== null);
-  const { parts, height } = legend(namesOf(shown), { width: WIDTH, perLine: 5 });
+  const { parts, height } = legend(namesOf(shown), { width: WIDTH, perLine: 4 });
   let y = height;
   for (const { heading, better } of panels) {
     const entries = shown.filter(({ scenario }) => moreIsBetter(findScenario(scenario).unit) === better);

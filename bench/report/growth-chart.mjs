@@ -18,7 +18,7 @@ const quantities = [
 
 /** An SVG document of the growth on one version of Node. */
 export function toGrowthChart(growth) {
-  const { parts, height } = legend(namesOf(growth), { width: WIDTH, perLine: 5 });
+  const { parts, height } = legend(namesOf(growth), { width: WIDTH, perLine: 4 });
   let y = height;
   for (const scenario of new Set(growth.map((each) => each.scenario))) {
     const entries = growth.filter((each) => each.scenario === scenario);
