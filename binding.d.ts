@@ -21,15 +21,12 @@ export declare class ConnectTerms {
 export declare class Environment {
   /** `doorbell` is called when there is something to drain. */
   constructor(doorbell: () => void)
-  /**
-   * Fills `events` with pairs of a connection's id and its event flags; returns how many pairs. When it is filled to
-   * the last pair there may be more.
-   */
-  drain(events: Uint32Array): number
+  /** The calls that every read and write makes: `drain`, `flush`, `read`, `readable`, `write`. */
+  calls(): object
   /** Keeps the process alive, or not. */
   keepAlive(keep: boolean): void
   /** A connection to `host`, to be started. Unless the system looks it up, the caller gives the addresses by `resolved`. */
-  connect(host: string, port: number, lookup: LookupBy, readAhead: boolean, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean, terms?: ConnectTerms | undefined | null): NativeConnection
+  connect(host: string, port: number, lookup: LookupBy, context: TlsContext | undefined | null, serverName: string | undefined | null, askIdentity: boolean, terms?: ConnectTerms | undefined | null): NativeConnection
 }
 
 /** The handle of one connection. */
@@ -40,11 +37,6 @@ export declare class NativeConnection {
   start(): void
   /** Copies the bytes of a write; returns the position after its last. */
   stage(data: Uint8Array): number
-  /**
-   * Copies the bytes of a write and asks for it at once. Returns a `WriteResult`, but for one that has to wait the
-   * position after its last byte.
-   */
-  write(data: Uint8Array): number
   /** Asks for the write that ends at `position`. */
   accept(position: number): WriteResult
   /** Drops writes that were not accepted. */
@@ -53,10 +45,6 @@ export declare class NativeConnection {
   end(): boolean
   /** Upgrades to TLS after what is staged; returns the position where the plaintext ends. */
   upgrade(context: TlsContext, serverName: string, askIdentity: boolean): number
-  /** What a read would find: a number of bytes, or a `ReadResult`. */
-  pollRead(): number
-  /** Moves received bytes into `target`; returns how many. */
-  take(target: Uint8Array): number
   /** The reader wants no more. */
   stopReading(): void
   /**

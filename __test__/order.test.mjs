@@ -1,12 +1,36 @@
 // A write is told before what came after it: drivers collect the replies to the writes that they have awaited.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { dial, established, KiB, MiB, readExactly, served, watchDescriptors } from './support/extra-tcp.mjs';
 import { until } from './support/process.mjs';
 import { answerer, echo, pattern, resetter } from './support/servers.mjs';
 
 watchDescriptors();
+
+/** A server on a thread of its own; answers every `size` bytes with one, and counts its answers. Resolves to its port. */
+async function answeringApart(t, size, answered) {
+  const code = `
+    const { parentPort, workerData: { size, answered } } = require('node:worker_threads');
+    require('node:net').createServer((stream) => {
+      let bytes = 0;
+      stream.on('data', ({ length }) => {
+        bytes += length;
+        if (bytes < size) return;
+        bytes -= size;
+        stream.write('x', () => {
+          Atomics.add(answered, 0, 1);
+          Atomics.notify(answered, 0);
+        });
+      });
+    }).listen(0, '127.0.0.1', function () { parentPort.postMessage(this.address().port); });`;
+  const worker = new Worker(code, { eval: true, workerData: { size, answered } });
+  t.after(() => worker.terminate());
+  const [port] = await once(worker, 'message');
+  return port;
+}
 
 describe('a write that settles', { timeout: 60_000 }, () => {
   for (const size of [1, 64 * KiB, 300 * KiB, 1024 * KiB]) {
@@ -45,6 +69,24 @@ describe('a write that settles', { timeout: 60_000 }, () => {
       assert.deepEqual(order, ['write', 'reply']);
       await socket.close();
     }
+  });
+
+  test('[E5] is told before the reply also to who asks for that before hearing of either', async (t) => {
+    const size = 32 * 1024 * KiB; // More than both kernels take.
+    const answered = new Int32Array(new SharedArrayBuffer(4));
+    const port = await answeringApart(t, size, answered);
+    const socket = dial(t, { hostname: '127.0.0.1', port });
+    const writer = socket.writable.getWriter();
+    const reader = socket.readable.getReader();
+    for (let round = 1; round <= 3; round++) {
+      const order = [];
+      const writing = writer.write(pattern(size)).then(() => order.push('write'));
+      // With the event loop standing still.
+      if (round > 1) assert.notEqual(Atomics.wait(answered, 0, round - 1, 20_000), 'timed-out');
+      await Promise.all([writing, reader.read().then(() => order.push('reply'))]);
+      assert.deepEqual(order, ['write', 'reply']);
+    }
+    await socket.close();
   });
 
   test('[E5] is told before the end of the stream that came after it', async (t) => {

@@ -78,10 +78,10 @@ describe('a reset that a read meets', { timeout: 30_000 }, () => {
     assert.equal(await socket.closed, undefined);
   });
 
-  test('[E2] comes after the bytes before it, also where they are read ahead of the reader', async (t) => {
-    const size = 200_000;
+  test('[E2] comes after the bytes before it that had arrived, also where the reader lags behind', async (t) => {
+    // No more than the kernel takes for a reader that does not read: of the rest the reset robs the peer's.
+    const size = 40_000;
     const { reader, log } = await established(t, await served(t, sink()));
-    // Armed by a read, so that the rest is read ahead.
     const read = reader.read();
     await new Promise((resolve) => log.socket.write(pattern(size), resolve));
     let { length } = (await read).value;

@@ -5,10 +5,14 @@
 const { isIP } = require('node:net');
 
 const doorbell = require('./doorbell.js');
+const { calls, flushSoon } = doorbell;
 const { withResolvers } = require('./deferred.js');
 const { fromNative, identityRefused, lookupFailed } = require('./errors.js');
 const { invalidAddress, lookUp } = require('./lookup.js');
-const { EventFlag, LookupBy, WriteResult } = require('./native.js');
+const { EventFlag, LookupBy, ReadResult, WriteResult } = require('./native.js');
+
+/** Then-callbacks cost less than queueMicrotask(). */
+const now = Promise.resolve();
 
 /** The events that may let a waiting write go. */
 const WRITES = EventFlag.Opened | EventFlag.Writable;
@@ -30,6 +34,7 @@ class Connection {
   /** With TLS: whether the peer is verified, and the name that is sent to it, null for none. */
   tls = null;
   #native;
+  #id;
   #target;
   #first;
   #current;
@@ -39,8 +44,10 @@ class Connection {
   #writes = [];
   /** Where the plaintext ends; the writes up to there are those of the first socket. */
   #upgradeAt = -1;
-  /** Whether the socket in charge was told that it is open: no write of its settles before. */
-  #takesWrites = false;
+  /** Whether the socket in charge was told that it is open: no write or read of its settles before. */
+  #isOpen = false;
+  /** Whether a read waits for that. */
+  #readsEarly = false;
   /** `{ reason }` once the connection failed or was dropped. */
   #end = null;
 
@@ -48,7 +55,7 @@ class Connection {
    * `target` is `{ host, port, text, lookup, ownLookup }`; `tls` is `{ context, settings }` for TLS from the first byte, `terms` are
    * the host's.
    */
-  constructor(target, { lifecycle, readAhead, tls, terms }) {
+  constructor(target, { lifecycle, tls, terms }) {
     this.#target = target;
     this.#first = lifecycle;
     this.#current = lifecycle;
@@ -62,15 +69,15 @@ class Connection {
       host,
       port,
       lookup === null ? LookupBy.System : target.ownLookup ? LookupBy.Application : LookupBy.Host,
-      readAhead,
       tls?.context,
       tls?.settings.serverName,
       this.#identity !== null,
       terms,
     );
+    this.#id = this.#native.id;
     // After the code that called `connect()` has run: what it does at once, such as to write, close or abort, then takes
     // effect before the first packet, however fast the network is.
-    queueMicrotask(() => this.#native.start());
+    now.then(() => this.#native.start());
     if (lookup !== null && !terms?.deniesName(host, port)) this.#lookUp(lookup);
   }
 
@@ -113,8 +120,9 @@ class Connection {
   /** Copies bytes into the queue; returns null if the write is done, else the position for `accepted()`. */
   write(bytes) {
     // Writes settle in their order, and none before its socket was told that it is open.
-    if (!this.#takesWrites || this.#writes.length > 0) return this.#native.stage(bytes);
-    const position = this.#native.write(bytes);
+    if (!this.#isOpen || this.#writes.length > 0) return this.#native.stage(bytes);
+    const position = calls.write(this.#id, bytes);
+    flushSoon();
     // A failure that was met quietly is told to the first who writes.
     if (position === WriteResult.Failed) this.#fail();
     return position === WriteResult.Accepted ? null : position;
@@ -148,19 +156,27 @@ class Connection {
 
   // --- reading ---
 
-  /** What a read would find: a number of bytes, or a `ReadResult`; after Pending the lifecycle is told of more. */
-  pollRead() {
-    return this.#native.pollRead();
+  /**
+   * Moves received bytes into `target`, `limit` at most; returns how many, or a `ReadResult`. After Pending the lifecycle
+   * is told of more.
+   */
+  read(target, limit) {
+    // Nothing is read before its socket was told that it is open, nor after an early end of it but what is there.
+    if (!this.#isOpen && !this.#end) {
+      this.#readsEarly = true;
+      return ReadResult.Pending;
+    }
+    // A write is told before the data that answers it.
+    if (this.#writes.length > 0 && this.#settleWrites()) {
+      setImmediate(() => this.#current.inputAvailable());
+      return ReadResult.Pending;
+    }
+    return calls.read(this.#id, target, limit);
   }
 
-  /** Whether bytes came in that are not read, be it before a failure. */
-  get hasUnread() {
-    return this.#native.pollRead() > 0;
-  }
-
-  /** Moves received bytes into `target`; returns how many. */
-  take(target) {
-    return this.#native.take(target);
+  /** How many bytes a read would find, as far as that is known; of a connection that failed: exactly. */
+  get readable() {
+    return calls.readable(this.#id);
   }
 
   /** A read has come to where the connection failed. */
@@ -177,7 +193,7 @@ class Connection {
   /** Upgrades to TLS; from now on the events are those of `lifecycle`, but for what is left of the plaintext side. */
   upgrade(lifecycle, { context, settings }) {
     this.#current = lifecycle;
-    this.#takesWrites = false;
+    this.#isOpen = false;
     this.#identity = identityOf(settings);
     this.tls = peerOf(settings);
     this.#upgradeAt = this.#native.upgrade(context, settings.serverName, this.#identity !== null);
@@ -237,7 +253,8 @@ class Connection {
     }
     if (flags & EventFlag.Failed) this.#fail();
     if (flags & EventFlag.Finished) this.#current.outputFinished();
-    if (flags & EventFlag.Readable) {
+    if (flags & EventFlag.Readable || (this.#readsEarly && this.#isOpen)) {
+      this.#readsEarly = false;
       // A write is told before the data that came after it. Both settle through chains of microtasks of different
       // length, so the data waits for the next turn.
       if (settled) setImmediate(() => this.#current.inputAvailable());
@@ -246,7 +263,7 @@ class Connection {
   }
 
   #opened(lifecycle) {
-    this.#takesWrites = lifecycle === this.#current;
+    this.#isOpen = lifecycle === this.#current;
     lifecycle.connectionOpened();
   }
 

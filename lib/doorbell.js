@@ -5,21 +5,26 @@ const { Environment, EventFlag } = require('./native.js');
 
 const BATCH = 256;
 const events = new Uint32Array(2 * BATCH);
+let draining = false;
 
 /** Connections by the id under which their events come; held until their descriptor is released. */
 const connections = new Map();
 let referenced = 0;
 
 const environment = new Environment(drain);
+const calls = environment.calls();
 
 function drain() {
+  // What a dispatch sets off may run the event loop and get here again.
+  const batch = draining ? new Uint32Array(2 * BATCH) : events;
+  const outer = draining;
+  draining = true;
   let count;
   do {
-    count = environment.drain(events);
-    // Copied out first: what a dispatch sets off may drain again.
-    const batch = Array.from(events.subarray(0, 2 * count));
-    for (let i = 0; i < batch.length; i += 2) dispatch(batch[i], batch[i + 1]);
+    count = calls.drain(batch);
+    for (let i = 0; i < 2 * count; i += 2) dispatch(batch[i], batch[i + 1]);
   } while (count === BATCH);
+  draining = outer;
 }
 
 function dispatch(id, flags) {
@@ -47,6 +52,21 @@ function open(connection, ...args) {
   return native;
 }
 
+const now = Promise.resolve();
+let flushing = false;
+
+/** Has the native side send what was written, once the code that runs now has written all that it has to write. */
+function flushSoon() {
+  if (flushing) return;
+  flushing = true;
+  now.then(flush);
+}
+
+function flush() {
+  flushing = false;
+  calls.flush();
+}
+
 /** Whether `connection` keeps the process alive. */
 function reference(connection, wanted) {
   if (connection.referenced === wanted) return;
@@ -55,4 +75,4 @@ function reference(connection, wanted) {
   if (referenced === (wanted ? 1 : 0)) environment.keepAlive(wanted);
 }
 
-module.exports = { open, reference };
+module.exports = { calls, flushSoon, open, reference };

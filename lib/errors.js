@@ -57,6 +57,11 @@ function writableClosed() {
   return Object.assign(new TypeError('Invalid state: WritableStream is closed'), { code: 'ERR_INVALID_STATE' });
 }
 
+/** What a read that waits rejects with when its reader lets go of the stream, as in the Streams standard a plain TypeError. */
+function releasedReader() {
+  return Object.assign(new TypeError('Invalid state: Releasing reader'), { code: 'ERR_INVALID_STATE' });
+}
+
 /** What Node says of a write to a socket that the peer has ended. */
 function endedByPeer() {
   return new SocketError('This socket has been ended by the other party', { code: 'EPIPE', syscall: 'write' });
@@ -145,6 +150,7 @@ module.exports = {
   networkDenied,
   outOfRange,
   quote,
+  releasedReader,
   streamDestroyed,
   threadDenied,
   unsupported,

@@ -10,7 +10,7 @@
 // Within `open` each direction ends by itself: the input by the peer's end or by cancel(), the output by our end or by
 // abort(). With both over the socket is closed.
 
-const { handledWithResolvers } = require('./deferred.js');
+const { HandledDeferred } = require('./deferred.js');
 const diagnostics = require('./diagnostics.js');
 const { badState, closedBeforeOpen, injected } = require('./errors.js');
 const { Sink } = require('./writable.js');
@@ -29,10 +29,10 @@ class Lifecycle {
   #input = 'open';
   /** `open`, `ending`, `ended` by us or `aborted` by the writer. */
   #output = 'open';
-  #opened = handledWithResolvers();
-  #closed = handledWithResolvers();
+  #opened = new HandledDeferred();
+  #closed = new HandledDeferred();
   /** Settles with the end of the output. */
-  #finished = handledWithResolvers();
+  #finished = new HandledDeferred();
   /** `{ reason, lost }` of a socket that failed: the reason of all that rejects, and whether bytes may be lost. */
   #failure = null;
   /** Whether the connection ever was up. */
@@ -284,7 +284,7 @@ class Lifecycle {
 
   /** What came before the failure is still read; the read that finds no more meets the failure. */
   #failSource() {
-    if (!this.#connection?.hasUnread) this.#source?.fail(this.#failure.reason);
+    if (!this.#connection?.readable) this.#source?.fail(this.#failure.reason);
   }
 
   #fail(reason, { closedRejects, lost }) {

@@ -1,27 +1,85 @@
 'use strict';
 // The incoming direction as a byte stream.
+//
+// As with writes, a read goes past the stock machinery, which takes some 15 times the time of the read itself:
+// `SocketReader.read()` takes bytes from the connection, or waits until that tells of some. What the stock machinery is
+// good at stays with it: locks, states, cancelling, errors, readers with a buffer of their own, `pipeTo()`, `tee()`,
+// iteration. All of those get their bytes through `Source.pull()`.
 
+const { releasedReader } = require('./errors.js');
 const { ReadResult } = require('./native.js');
 
 /** The largest chunk that a read without a buffer of its own gets. */
 const CHUNK = 64 * 1024;
 
+/** Up to so many bytes are received into `scratch` and copied: a large chunk of its own for each read would cost more. */
+const SMALL = 4 * 1024;
+const scratch = new Uint8Array(SMALL);
+
+class SocketReadable extends ReadableStream {
+  #source;
+
+  constructor(source) {
+    // Nothing is read before somebody asks: an unread peer must feel the back-pressure.
+    super(source, { highWaterMark: 0 });
+    this.#source = source;
+  }
+
+  getReader(options) {
+    // The stock code knows what else there is, and what is wrong with it.
+    return options?.mode === undefined && typeof (options ?? {}) === 'object'
+      ? new SocketReader(this, this.#source)
+      : super.getReader(options);
+  }
+}
+
+class SocketReader extends ReadableStreamDefaultReader {
+  #source;
+
+  constructor(stream, source) {
+    super(stream);
+    this.#source = source;
+    source.reader = this;
+  }
+
+  read() {
+    const source = this.#source;
+    return source.reader === this && source.isPassable ? source.read() : super.read();
+  }
+
+  releaseLock() {
+    const source = this.#source;
+    if (source.reader === this) {
+      source.reader = null;
+      source.giveUpReads();
+    }
+    super.releaseLock();
+  }
+}
+
 /** What the stream reads from: the bytes that the connection has received. */
 class Source {
   type = 'bytes';
+  /** The reader that holds the stream, if it is one of ours. */
+  reader = null;
   #controller;
   #lifecycle;
   #connection;
   #stream;
   #over = false;
-  /** Whether a read found nothing and waits for the connection to tell of more. */
+  /** Whether the stock machinery asked, found nothing and waits for the connection to tell of more. */
   #waiting = false;
+  /** Reads past the stock machinery that wait, in order: `{ resolve, reject }`. */
+  #reads = [];
+  /** Whether the stock machinery was given bytes, of which it may have some left. */
+  #stocked = false;
+  /** Whether much came at a time the last time. */
+  #large = false;
 
   constructor(lifecycle, connection) {
     this.#lifecycle = lifecycle;
     this.#connection = connection;
-    // Nothing is read before somebody asks: an unread peer must feel the back-pressure.
-    this.#stream = new ReadableStream(this, { highWaterMark: 0 });
+    this.#stream = new SocketReadable(this);
   }
 
   get stream() {
@@ -32,53 +90,125 @@ class Source {
     this.#controller = controller;
   }
 
+  // --- past the stock machinery ---
+
+  /**
+   * Whether a read may go past the stock machinery: not while that has bytes or reads, and not before it has seen a first
+   * one, by which it knows that the stream is in use.
+   */
+  get isPassable() {
+    if (!this.#stocked || this.#over || this.#waiting) return false;
+    return this.#controller.desiredSize === 0;
+  }
+
+  read() {
+    if (this.#reads.length === 0) {
+      const chunk = this.#take(CHUNK);
+      if (typeof chunk !== 'number') return Promise.resolve({ value: chunk, done: false });
+      if (chunk !== ReadResult.Pending) {
+        const last = this.#wait();
+        this.#finish(chunk);
+        return last;
+      }
+    }
+    return this.#wait();
+  }
+
+  #wait() {
+    return new Promise((resolve, reject) => {
+      this.#reads.push({ resolve, reject });
+    });
+  }
+
+  #answerReads() {
+    while (this.#reads.length > 0) {
+      const chunk = this.#take(CHUNK);
+      if (typeof chunk === 'number') return this.#finish(chunk);
+      this.#reads.shift().resolve({ value: chunk, done: false });
+    }
+  }
+
+  /** Its reader lets go of the stream. */
+  giveUpReads() {
+    if (this.#reads.length > 0) this.#rejectReads(releasedReader());
+  }
+
+  #endReads() {
+    for (const { resolve } of this.#reads.splice(0)) resolve({ value: undefined, done: true });
+  }
+
+  #rejectReads(error) {
+    for (const { reject } of this.#reads.splice(0)) reject(error);
+  }
+
+  // --- called by the stock machinery ---
+
   pull() {
     if (!this.#waiting) this.#deliver();
   }
 
   cancel() {
     this.#over = true;
+    this.#endReads();
     this.#lifecycle.inputCancelled();
   }
 
+  // --- called by the lifecycle ---
+
   /** The connection has something for the read that waits. */
   tell() {
+    if (this.#over) return;
+    if (this.#reads.length > 0) return this.#answerReads();
     if (!this.#waiting) return;
     this.#waiting = false;
-    // Without a reader there is no read: the bytes stay where they are until somebody asks again.
-    if (this.#stream.locked) this.#deliver();
+    if (this.#stream.locked) return this.#deliver();
+    // Without a reader there is no read: the bytes stay where they are until somebody asks again. The stock machinery may
+    // hold a part of what the read had asked for, which comes before them.
+    this.#stocked = false;
   }
 
   #deliver() {
     if (this.#over) return;
-    const found = this.#connection.pollRead();
-    if (found > 0) {
-      this.#handOver(found);
-    } else if (found === ReadResult.Pending) {
+    // `enqueue()` for a reader with a buffer of its own too: `byobRequest` may be left over from one that has gone, and an
+    // answer to it would wait for a reader of its kind. No more than fits its buffer: the rest stays where it is.
+    const chunk = this.#take(Math.min(this.#controller.byobRequest?.view.byteLength ?? CHUNK, CHUNK));
+    if (typeof chunk !== 'number') {
+      this.#stocked = true;
+      this.#controller.enqueue(chunk);
+    } else if (chunk === ReadResult.Pending) {
       this.#waiting = true;
-    } else if (found === ReadResult.End) {
-      this.end();
-      this.#lifecycle.inputEnded();
     } else {
-      this.#lifecycle.readFailed();
+      this.#finish(chunk);
     }
   }
 
-  #handOver(available) {
-    // `enqueue()` for a reader with a buffer of its own too: `byobRequest` may be left over from one that has gone, and an
-    // answer to it would wait for a reader of its kind. No more than fits its buffer: the rest stays where it is.
-    const wanted = this.#controller.byobRequest?.view.byteLength ?? CHUNK;
+  /** Takes bytes, `limit` at most; returns them, or a `ReadResult`. */
+  #take(limit) {
+    const available = this.#large ? Math.min(this.#connection.readable, limit) : 0;
     // Memory of its own, exactly as large: a byte stream hands the whole buffer on. Not zeroed, since all of it is
     // overwritten.
-    const chunk = new Uint8Array(Buffer.allocUnsafeSlow(Math.min(available, wanted, CHUNK)).buffer);
-    this.#connection.take(chunk);
-    this.#controller.enqueue(chunk);
+    const target = available > SMALL ? new Uint8Array(Buffer.allocUnsafeSlow(available).buffer) : scratch;
+    const count = this.#connection.read(target, limit);
+    this.#large = count >= SMALL;
+    if (count <= 0) return count;
+    return target !== scratch && count === available ? target : target.slice(0, count);
+  }
+
+  /** A read has come to the end, or to the failure. */
+  #finish(result) {
+    if (result === ReadResult.End) {
+      this.end();
+      this.#lifecycle.inputEnded();
+    } else if (result === ReadResult.Failed) {
+      this.#lifecycle.readFailed();
+    }
   }
 
   /** No more bytes come: pending and later reads say done. */
   end() {
     if (this.#over) return;
     this.#over = true;
+    this.#endReads();
     const controller = this.#controller;
     try {
       controller.close();
@@ -95,6 +225,7 @@ class Source {
   fail(error) {
     if (this.#over) return;
     this.#over = true;
+    this.#rejectReads(error);
     this.#controller.error(error);
   }
 

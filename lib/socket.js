@@ -120,7 +120,6 @@ function openSocket(settingsFor, address, options) {
   }
   const connection = new Connection(target, {
     lifecycle,
-    readAhead: secureTransport !== 'starttls',
     tls: secureTransport === 'on' ? withContext(tls, hostSettings) : null,
     terms,
   });

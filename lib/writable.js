@@ -7,31 +7,30 @@
 // through it, by `pipeTo` or a stock writer, do the same in `Sink.write()`.
 
 const { byteLength, toBytes } = require('./bytes.js');
-const { handledWithResolvers } = require('./deferred.js');
+const { HandledDeferred } = require('./deferred.js');
 const { writableClosed } = require('./errors.js');
 
 const ignore = () => {};
-/** From a stream to what it writes to, without a property that anybody could see. */
-const sinks = new WeakMap();
-
 class SocketWritable extends WritableStream {
+  #sink;
+
   constructor(sink, highWaterMark) {
     // By the standard `ready` of a stream with a mark of 0 never settles; it is the sink that knows when there is room.
     super(sink, { highWaterMark: Math.max(highWaterMark, 1), size: byteLength });
-    sinks.set(this, sink);
+    this.#sink = sink;
   }
 
   getWriter() {
-    return new SocketWriter(this);
+    return new SocketWriter(this, this.#sink);
   }
 
   close() {
-    if (!this.locked) sinks.get(this).requestClose();
+    if (!this.locked) this.#sink.requestClose();
     return super.close();
   }
 
   abort(reason) {
-    if (!this.locked) sinks.get(this).giveUp(reason);
+    if (!this.locked) this.#sink.giveUp(reason);
     return super.abort(reason);
   }
 }
@@ -46,10 +45,10 @@ class SocketWriter extends WritableStreamDefaultWriter {
     offer = (writer, bytes) => writer.#offer(bytes);
   }
 
-  constructor(stream) {
+  constructor(stream, sink) {
     super(stream);
-    this.#sink = sinks.get(stream);
-    this.#sink.writer = this;
+    this.#sink = sink;
+    sink.writer = this;
   }
 
   get #holdsLock() {
@@ -169,7 +168,7 @@ class Sink {
   /** A promise for room, or null if there is some. */
   get room() {
     if (this.#hasRoom || this.closing || this.broken) return null;
-    this.#pressure ??= handledWithResolvers();
+    this.#pressure ??= new HandledDeferred();
     return this.#pressure.promise;
   }
 

@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use napi::bindgen_prelude::{ClassInstance, Env, Function, Uint8Array, Uint8ArraySlice, Uint32ArraySlice};
+use napi::bindgen_prelude::{ClassInstance, Env, Function, Object, Uint8Array};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 use rustls::pki_types::ServerName;
 
 use crate::connect::Target;
-use crate::connection::{Accept, Connection, Read, TlsRequest};
+use crate::connection::{Accept, Connection, TlsRequest};
 use crate::driver::{self, Plan};
 use crate::error::Failure;
 use crate::events::{EventQueue, flag};
@@ -22,6 +22,7 @@ use crate::resolve::literal;
 use crate::runtime;
 use crate::tuning::{KeepAlive, Tuning};
 
+mod calls;
 mod configuration;
 
 use configuration::{ConnectTerms, TlsContext};
@@ -29,7 +30,14 @@ use configuration::{ConnectTerms, TlsContext};
 /// Rung through Node's event loop; carries nothing. Weak: it keeps the process alive only while told to.
 type Doorbell = ThreadsafeFunction<(), (), (), Status, false, true>;
 
-type Connections = Arc<Mutex<HashMap<u32, Arc<Connection>>>>;
+/// What the calls of an environment have in common.
+struct Shared {
+    queue: Arc<EventQueue<Connection>>,
+    /// By id; as long as JavaScript has the handle.
+    connections: Mutex<HashMap<u32, Arc<Connection>>>,
+    /// Those with writes that wait for a flush.
+    unflushed: Mutex<Vec<Arc<Connection>>>,
+}
 
 /// What a connection has to tell, as bits of the numbers that `drain` gives out.
 #[napi]
@@ -166,9 +174,8 @@ pub struct NativeInfo {
 /// The connections of one JavaScript environment: of the main thread, or of one worker.
 #[napi]
 pub struct Environment {
-    queue: Arc<EventQueue<Connection>>,
+    shared: Arc<Shared>,
     doorbell: Arc<Mutex<Doorbell>>,
-    connections: Connections,
     next_id: u32,
 }
 
@@ -188,39 +195,30 @@ impl Environment {
             // While the environment is torn down the call is refused, which is what is wanted then.
             lock(&bell).call((), ThreadsafeFunctionCallMode::NonBlocking);
         }));
-        let connections = Connections::default();
+        let shared = Arc::new(Shared {
+            queue,
+            connections: Mutex::default(),
+            unflushed: Mutex::default(),
+        });
         // A worker can end in mid-transfer: its connections end with it.
-        env.add_env_cleanup_hook((connections.clone(), queue.clone()), |(connections, queue)| {
-            queue.close();
-            for (_, connection) in lock(&connections).drain() {
+        env.add_env_cleanup_hook(shared.clone(), |shared| {
+            shared.queue.close();
+            for (_, connection) in lock(&shared.connections).drain() {
                 connection.drop_now();
             }
         })?;
         Ok(Environment {
-            queue,
+            shared,
             doorbell,
-            connections,
             next_id: 0,
         })
     }
 
-    /// Fills `events` with pairs of a connection's id and its event flags; returns how many pairs. When it is filled to
-    /// the last pair there may be more.
+    /// The calls that every read and write makes: `drain`, `flush`, `read`, `readable`, `write`.
     #[napi]
-    pub fn drain(&self, mut events: Uint32ArraySlice) -> u32 {
-        // SAFETY: the JavaScript side passes memory of its own, shared with no other thread; no JavaScript runs before
-        // this call returns, and the slice does not outlive it.
-        let events = unsafe { events.as_mut() };
-        let (pairs, _) = events.as_chunks_mut::<2>();
-        let connections = self.queue.take(pairs.len());
-        for (pair, connection) in pairs.iter_mut().zip(&connections) {
-            let flags = connection.take_events();
-            if flags & flag::RELEASED != 0 {
-                lock(&self.connections).remove(&connection.id());
-            }
-            *pair = [connection.id(), flags];
-        }
-        connections.len() as u32
+    pub fn calls<'env>(&self, env: &'env Env) -> Result<Object<'env>> {
+        // The clean-up hook holds what they need.
+        calls::object(env, &self.shared)
     }
 
     /// Keeps the process alive, or not.
@@ -244,7 +242,6 @@ impl Environment {
         host: String,
         port: u16,
         lookup: LookupBy,
-        read_ahead: bool,
         context: Option<ClassInstance<TlsContext>>,
         server_name: Option<String>,
         ask_identity: bool,
@@ -255,8 +252,8 @@ impl Environment {
             _ => None,
         };
         self.next_id = self.next_id.wrapping_add(1);
-        let connection = Connection::new(self.next_id, self.queue.clone(), read_ahead);
-        lock(&self.connections).insert(self.next_id, connection.clone());
+        let connection = Connection::new(self.next_id, self.shared.queue.clone());
+        lock(&self.shared.connections).insert(self.next_id, connection.clone());
         let target = match lookup {
             LookupBy::System => Target::Host { host, port },
             by => Target::Given {
@@ -267,6 +264,7 @@ impl Environment {
         };
         Ok(NativeConnection {
             connection,
+            shared: self.shared.clone(),
             plan: Some(Plan {
                 target,
                 tls,
@@ -280,8 +278,15 @@ impl Environment {
 #[napi]
 pub struct NativeConnection {
     connection: Arc<Connection>,
+    shared: Arc<Shared>,
     /// What `start` is to do.
     plan: Option<Plan>,
+}
+
+impl Drop for NativeConnection {
+    fn drop(&mut self) {
+        lock(&self.shared.connections).remove(&self.connection.id());
+    }
 }
 
 #[napi]
@@ -314,17 +319,6 @@ impl NativeConnection {
         self.connection.stage(data) as f64
     }
 
-    /// Copies the bytes of a write and asks for it at once. Returns a `WriteResult`, but for one that has to wait the
-    /// position after its last byte.
-    #[napi]
-    pub fn write(&self, data: &[u8]) -> f64 {
-        match self.connection.write(data) {
-            (_, Accept::Yes) => WriteResult::Accepted as i32 as f64,
-            (_, Accept::Failed) => WriteResult::Failed as i32 as f64,
-            (position, Accept::NotYet) => position as f64,
-        }
-    }
-
     /// Asks for the write that ends at `position`.
     #[napi]
     pub fn accept(&self, position: f64) -> WriteResult {
@@ -353,25 +347,6 @@ impl NativeConnection {
         Ok(self
             .connection
             .upgrade(tls_request(&context, server_name, ask_identity)?) as f64)
-    }
-
-    /// What a read would find: a number of bytes, or a `ReadResult`.
-    #[napi]
-    pub fn poll_read(&self) -> i32 {
-        match self.connection.poll_read() {
-            Read::Bytes(count) => count as i32,
-            Read::Pending => ReadResult::Pending as i32,
-            Read::End => ReadResult::End as i32,
-            Read::Failed => ReadResult::Failed as i32,
-        }
-    }
-
-    /// Moves received bytes into `target`; returns how many.
-    #[napi]
-    pub fn take(&self, mut target: Uint8ArraySlice) -> u32 {
-        // SAFETY: as in `drain`. Streams refuse shared memory for the views that they hand on.
-        let target = unsafe { target.as_mut() };
-        self.connection.take(target) as u32
     }
 
     /// The reader wants no more.

@@ -1,11 +1,15 @@
-//! The state that a connection's two sides share: the handle that JavaScript holds and the driver task that moves bytes.
+//! What a connection's two sides share: the handle that JavaScript holds and the driver task.
 //!
-//! Every section under the lock is short and does no I/O. The handle changes the state and wakes the driver; the driver
-//! changes the state and raises events. Neither waits for the other.
+//! Two locks. Every section under that of the [`State`] is short and does no I/O. The handle changes the state and wakes
+//! the driver; the driver changes the state and raises events. Neither waits for the other.
+//!
+//! The lock of the [`Pump`] is held while bytes move. The driver takes it for a turn; the handle only tries it, and does
+//! there a part of the driver's work for it, with the driver's waker: whoever is free moves the bytes. Where both locks
+//! are needed, the pump's comes first.
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -15,6 +19,7 @@ use rustls::pki_types::ServerName;
 use crate::error::{Failure, Step};
 use crate::events::{EventQueue, flag};
 use crate::inbox::Inbox;
+use crate::pump::Pump;
 use crate::queue::{Next, SendQueue};
 use crate::tls;
 use crate::tuning::Tuning;
@@ -44,10 +49,10 @@ pub struct Info {
     pub session: Option<tls::Session>,
 }
 
-/// What a read would find.
+/// What a read came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// So many bytes are there to be taken.
+    /// So many bytes, of which there may be more.
     Bytes(usize),
     /// Nothing yet; [`flag::READABLE`] tells when to try again.
     Pending,
@@ -68,15 +73,25 @@ pub enum Accept {
     Failed,
 }
 
+/// A write that was staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The position after its last byte, to be given to [`Connection::accept`].
+    pub position: u64,
+    /// What became of it.
+    pub accept: Accept,
+    /// [`Connection::flush`] is to be called, once the caller has written all that it has to write for now.
+    pub flush: bool,
+}
+
 /// Whether the driver may take bytes from the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
     /// Nobody has asked for bytes: the peer's end or reset goes unnoticed.
     NotAsked,
-    /// A read waits, and nothing is taken beyond what it asks for (before `startTls()`).
-    Exactly,
-    /// From the first read on, ahead of the reader up to the bound of the inbox.
-    Ahead,
+    /// From the first read on. What comes over TLS is taken ahead of the reader, up to the bound of the inbox, so that
+    /// decrypting is no work of the reader's thread; plain bytes stay in the kernel until a read takes them from there.
+    Asked,
     /// The reader cancelled: what comes is left where it is.
     Stopped,
     /// The peer's end was seen.
@@ -95,8 +110,11 @@ struct State {
     queue: SendQueue<TlsRequest>,
     inbox: Inbox,
     reading: Reading,
-    read_ahead: bool,
     read_waits: bool,
+    /// Plain bytes are taken from the kernel by whoever reads.
+    direct: bool,
+    /// Bytes were staged and are to be sent when the handle has its [`Connection::flush`] called.
+    unflushed: bool,
     /// An upgrade is queued and has not begun.
     upgrading: bool,
     /// Plaintext came in that nobody had read when the upgrade was asked for. No read ever gets to see it.
@@ -113,6 +131,8 @@ struct State {
     lost: bool,
     info: Option<Info>,
     driver: Option<Waker>,
+    /// The driver was woken and has not looked since: waking it again is needless.
+    driver_woken: bool,
     events: u32,
     in_event_queue: bool,
 }
@@ -122,6 +142,8 @@ struct State {
 pub struct Connection {
     id: u32,
     state: Mutex<State>,
+    /// There while the connection is up, but for the time of an upgrade.
+    pump: Mutex<Option<Pump>>,
     events: Arc<EventQueue<Connection>>,
 }
 
@@ -167,6 +189,15 @@ impl Connection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The pump, if the connection is up and the driver is not at it.
+    fn try_pump(&self) -> Option<MutexGuard<'_, Option<Pump>>> {
+        match self.pump.try_lock() {
+            Ok(pump) => Some(pump),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     fn raise(self: &Arc<Self>, mut state: MutexGuard<'_, State>, events: u32) {
         state.events |= events;
         let enter = !state.in_event_queue;
@@ -190,6 +221,7 @@ impl State {
     }
 
     fn register(&mut self, cx: &Context<'_>) {
+        self.driver_woken = false;
         match &self.driver {
             Some(waker) if waker.will_wake(cx.waker()) => {}
             _ => self.driver = Some(cx.waker().clone()),
@@ -207,9 +239,9 @@ struct Change<'a> {
 
 impl Change<'_> {
     fn wake_driver(&mut self) {
-        // The driver registers anew each time it looks: taking the waker makes further calls free until then.
-        if let Some(waker) = self.state.driver.take() {
-            self.driver.0 = Some(waker);
+        // The driver registers anew each time it looks.
+        if !std::mem::replace(&mut self.state.driver_woken, true) {
+            self.driver.0 = self.state.driver.clone();
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 use crate::connect::{Target, Terms, connect};
 use crate::connection::{Connection, Info, TlsRequest};
 use crate::error::{Failure, Step};
-use crate::pump::{Pump, Turn};
+use crate::pump::Turn;
 use crate::runtime::Threads;
 use crate::tls;
 use crate::transport::Transport;
@@ -65,6 +65,8 @@ impl Drop for Release {
             self.0
                 .failed(tls::TlsFailure::internal("the task of the connection ended unexpectedly").into());
         }
+        // There still if the task ended in mid-turn.
+        drop(self.0.cease());
         self.0.released();
     }
 }
@@ -76,28 +78,30 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
     let Plan { target, tls, terms } = plan;
     let limit = Limit::from_now(terms.timeout);
     let connecting = limit.within(Step::Connect, connect(connection, target, &terms));
-    let stream = unless_given_up(connection, connecting).await?;
+    // What is long over while a connection is idle takes no room in its task then.
+    let stream = Box::pin(unless_given_up(connection, connecting)).await?;
     let mut info = addresses_of(&stream)?;
     connection.connected(info.clone());
     let mut transport = Transport::Plain(stream);
     if let Some(request) = tls {
-        (transport, info) = secure(threads, connection, transport, info, request, limit).await?;
+        (transport, info) = Box::pin(secure(threads, connection, transport, info, request, limit)).await?;
     }
+    connection.begin(transport);
     connection.opened(info.clone());
     loop {
-        let mut pump = Pump::new(connection, transport);
-        let turn = poll_fn(|cx| pump.poll(cx)).await;
-        let rest = pump.into_transport();
+        let turn = poll_fn(|cx| connection.poll_turn(cx)).await;
+        let rest = connection.cease().ok_or(None)?;
         match turn {
             Turn::Upgrade => {
                 let request = connection.begin_upgrade()?;
                 refuse_plaintext(rest.tcp())?;
                 let limit = Limit::from_now(terms.timeout);
-                (transport, info) = secure(threads, connection, rest, info, request, limit).await?;
+                (transport, info) = Box::pin(secure(threads, connection, rest, info, request, limit)).await?;
+                connection.begin(transport);
                 connection.secured(info.clone());
             }
             Turn::Finished { input_ended: true } => return Ok(()),
-            Turn::Finished { input_ended: false } => return drain(connection, rest.into_tcp()).await,
+            Turn::Finished { input_ended: false } => return Box::pin(drain(connection, rest.into_tcp())).await,
             Turn::Dropped => {
                 if connection.resets() {
                     // Where that fails there is no connection left to reset.

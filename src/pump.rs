@@ -1,7 +1,7 @@
 //! What a connection that is up does: send what is queued, receive what is wanted, until something else is due.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -42,11 +42,21 @@ pub enum Turn {
     FailedQuietly(Failure),
 }
 
-/// Moves the bytes of one connection.
+/// An error met outside the driver's turns.
 #[derive(Debug)]
-pub struct Pump<'a> {
-    connection: &'a Arc<Connection>,
+enum Met {
+    Sending(io::Error),
+    Receiving(io::Error),
+}
+
+/// Moves the bytes of one connection: all of them in the turns of the driver, some of them in the calls of the handle. The
+/// `cx` of every method is the driver's, whoever calls: it is the driver that goes on when there is something to go on
+/// with.
+#[derive(Debug)]
+pub struct Pump {
     transport: Transport,
+    /// What a call of the handle's came upon, for the driver to act on.
+    met: Option<Met>,
     buffers: Vec<Bytes>,
     /// Everything the transport took is with the operating system.
     flushed: bool,
@@ -56,23 +66,26 @@ pub struct Pump<'a> {
     output_ended: bool,
     /// Bytes received of which no reader was told.
     untold: usize,
+    /// Plain bytes wait in the kernel of which no reader was told.
+    readable: bool,
     /// Nothing more can come that would have to be thrown away.
     discarding_over: bool,
     /// Runs out when a graceful close makes no progress.
     patience: Option<Pin<Box<Sleep>>>,
 }
 
-impl<'a> Pump<'a> {
+impl Pump {
     /// A pump for a connection that just came up, or was just upgraded.
-    pub fn new(connection: &'a Arc<Connection>, transport: Transport) -> Self {
+    pub fn new(transport: Transport) -> Self {
         Pump {
-            connection,
             transport,
+            met: None,
             buffers: Vec::new(),
             flushed: true,
             ending: false,
             output_ended: false,
             untold: 0,
+            readable: false,
             discarding_over: false,
             patience: None,
         }
@@ -83,22 +96,83 @@ impl<'a> Pump<'a> {
         self.transport
     }
 
-    /// Sends and receives all that can be done without waiting.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        let turn = self.poll_turn(cx);
-        self.tell_reader();
-        turn
+    /// Sends what is queued, as far as it goes without waiting. False if there is something that the driver has to do.
+    pub fn send(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> bool {
+        while self.met.is_none() {
+            match connection.next(&mut self.buffers) {
+                Next::Upgrade | Next::End => return false,
+                Next::Nothing if self.flushed => return true,
+                next => match self.poll_send(connection, cx, &next) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(error)) => {
+                        self.met = Some(Met::Sending(error));
+                    }
+                    Poll::Pending => return true,
+                },
+            }
+        }
+        false
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+    /// Sends bytes that are in no queue, over a plain transport; returns how many left.
+    pub fn send_uncopied(&mut self, cx: &mut Context<'_>, data: &[u8]) -> usize {
+        if self.met.is_some() {
+            return 0;
+        }
+        match self.transport.poll_write_slice(cx, data) {
+            Poll::Ready(Ok(count)) => count,
+            Poll::Pending => 0,
+            Poll::Ready(Err(error)) => {
+                self.met = Some(Met::Sending(error));
+                0
+            }
+        }
+    }
+
+    /// Receives into `target`; `Some(0)` is the peer's end, `None` a failure, which the driver tells.
+    pub fn receive(&mut self, cx: &mut Context<'_>, target: &mut [u8]) -> Poll<Option<usize>> {
+        if self.met.is_some() {
+            return Poll::Ready(None);
+        }
+        Poll::Ready(match ready!(self.transport.poll_read(cx, target)) {
+            Ok(count) => Some(count),
+            Err(error) => {
+                self.met = Some(Met::Receiving(error));
+                None
+            }
+        })
+    }
+
+    /// How many bytes wait in the kernel.
+    pub fn receivable(&self) -> usize {
+        self.transport.receivable()
+    }
+
+    /// Sends and receives all that can be done without waiting. Afterwards the reader is to be told where
+    /// [`Self::take_news`] says so.
+    pub fn poll(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<Turn> {
         loop {
-            let work = self.connection.work(cx, &mut self.buffers);
+            let work = connection.work(cx, &mut self.buffers);
             if let Some(tuning) = work.tuning {
                 // A connection that was reset refuses; sending and receiving will tell of that.
                 let _ = tuning.apply(self.transport.tcp());
             }
             if work.dropped {
                 return Poll::Ready(Turn::Dropped);
+            }
+            match self.met.take() {
+                Some(Met::Sending(error)) => {
+                    return Poll::Ready(Turn::Failed(self.why_sending_failed(
+                        connection,
+                        cx,
+                        &error,
+                        Step::Write,
+                    )));
+                }
+                Some(Met::Receiving(error)) => {
+                    return Poll::Ready(Turn::FailedQuietly(Failure::from_io(Step::Read, &error)));
+                }
+                None => {}
             }
             if work.next == Next::Upgrade && self.flushed {
                 return Poll::Ready(Turn::Upgrade);
@@ -108,21 +182,22 @@ impl<'a> Pump<'a> {
                     input_ended: work.input == Input::Ended,
                 });
             }
-            let sent = match self.poll_send(cx, &work.next) {
+            let sent = match self.poll_send(connection, cx, &work.next) {
                 Poll::Ready(Err(error)) => {
                     // Told apart, for whoever only wants to know whether everything before the end was sent.
                     let ending = work.next == Next::End && self.flushed;
                     let step = if ending { Step::Shutdown } else { Step::Write };
-                    return Poll::Ready(Turn::Failed(self.why_sending_failed(cx, &error, step)));
+                    return Poll::Ready(Turn::Failed(self.why_sending_failed(connection, cx, &error, step)));
                 }
                 sent => sent.is_ready(),
             };
             let received = work.read
-                && match self.poll_receive(cx) {
+                && match self.poll_receive(connection, cx) {
                     Poll::Ready(Err(failure)) => return Poll::Ready(Turn::FailedQuietly(failure)),
                     received => received.is_ready(),
                 };
-            let discarded = work.closing.is_some() && work.input == Input::Stopped && self.poll_discard(cx).is_ready();
+            let discarded =
+                work.closing.is_some() && work.input == Input::Stopped && self.poll_discard(connection, cx).is_ready();
             if let Some(closing) = work.closing
                 && self.poll_patience(cx, closing, sent).is_ready()
             {
@@ -135,13 +210,13 @@ impl<'a> Pump<'a> {
     }
 
     /// Ready when something was sent, pending when there is nothing to send or no room for it.
-    fn poll_send(&mut self, cx: &mut Context<'_>, next: &Next) -> Poll<io::Result<()>> {
+    fn poll_send(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>, next: &Next) -> Poll<io::Result<()>> {
         match next {
             Next::Bytes => {
                 let count = ready!(self.transport.poll_write(cx, &self.buffers))?;
                 self.flushed = false;
                 self.buffers.clear();
-                self.connection.sent(count);
+                connection.sent(count);
                 Poll::Ready(Ok(()))
             }
             Next::End => {
@@ -160,7 +235,7 @@ impl<'a> Pump<'a> {
                     ended => ended?,
                 }
                 self.output_ended = true;
-                self.connection.finished();
+                connection.finished();
                 Poll::Ready(Ok(()))
             }
             Next::Upgrade | Next::Nothing if self.flushed => Poll::Pending,
@@ -172,18 +247,23 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Ready when something was received or the peer's end was seen.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        match ready!(self.poll_take(cx)) {
-            Ok(0) => self.connection.input_ended(),
-            Ok(_) if self.untold >= RECEIVE => self.tell_reader(),
+    /// Ready when something was received or the peer's end was seen. Plain bytes are left to the reader.
+    fn poll_receive(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.transport.is_plain() {
+            ready!(self.transport.tcp().poll_read_ready(cx)).map_err(|error| Failure::from_io(Step::Read, &error))?;
+            self.readable = true;
+            return Poll::Pending;
+        }
+        match ready!(self.poll_take(connection, cx)) {
+            Ok(0) => connection.input_ended(),
+            Ok(_) if self.untold >= RECEIVE => self.tell_reader(connection),
             Ok(_) => {}
             // Once we have said goodbye ourselves, a peer that just hangs up cuts nothing short.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
-                self.connection.input_ended();
+                connection.input_ended();
             }
             Err(error) => {
-                self.receive_decrypted();
+                self.receive_decrypted(connection);
                 return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read)));
             }
         }
@@ -191,18 +271,34 @@ impl<'a> Pump<'a> {
     }
 
     /// Moves what comes in to the connection; 0 is the end.
-    fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    fn poll_take(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let count = ready!(self.transport.poll_read(cx, scratch))?;
-            self.connection.received(&scratch[..count]);
+            connection.received(&scratch[..count]);
             self.untold += count;
             Poll::Ready(Ok(count))
         })
     }
 
+    /// The same, of plain bytes also those of which the runtime has not heard yet.
+    fn poll_take_now(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.transport.is_plain() {
+            return self.poll_take(connection, cx);
+        }
+        SCRATCH.with_borrow_mut(|scratch| match (&*SockRef::from(self.transport.tcp())).read(scratch) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+            result => {
+                let count = result?;
+                connection.received(&scratch[..count]);
+                self.untold += count;
+                Poll::Ready(Ok(count))
+            }
+        })
+    }
+
     /// Ready when bytes came in that nobody wants. Not to take them while a graceful close sends would stop a peer that
     /// answers as it reads, and with it ourselves.
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_discard(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<()> {
         if self.discarding_over {
             return Poll::Pending;
         }
@@ -210,7 +306,7 @@ impl<'a> Pump<'a> {
             Ok(1..) => {}
             Ok(0) => {
                 self.discarding_over = true;
-                self.connection.input_ended();
+                connection.input_ended();
             }
             // Sending will meet it as well.
             Err(_) => self.discarding_over = true,
@@ -219,33 +315,45 @@ impl<'a> Pump<'a> {
     }
 
     /// What came before a failure is delivered before it.
-    fn receive_decrypted(&mut self) {
+    fn receive_decrypted(&mut self, connection: &Arc<Connection>) {
         SCRATCH.with_borrow_mut(|scratch| {
             loop {
                 let count = self.transport.take_decrypted(scratch);
                 if count == 0 {
                     break;
                 }
-                self.connection.received(&scratch[..count]);
+                connection.received(&scratch[..count]);
                 self.untold += count;
             }
         });
     }
 
-    fn tell_reader(&mut self) {
-        if std::mem::take(&mut self.untold) > 0 {
-            self.connection.tell_reader();
+    fn tell_reader(&mut self, connection: &Arc<Connection>) {
+        if self.take_news() {
+            connection.tell_reader();
         }
+    }
+
+    /// Whether there is something for a reader of which it was not told.
+    pub fn take_news(&mut self) -> bool {
+        let received = std::mem::take(&mut self.untold) > 0;
+        std::mem::take(&mut self.readable) || received
     }
 
     /// What came in before the failure is kept for the reader, and may hold the reason: a peer that refuses us over TLS
     /// says so in an alert, closes, and our next write meets a closed connection.
-    fn why_sending_failed(&mut self, cx: &mut Context<'_>, error: &io::Error, step: Step) -> Failure {
-        while self.connection.takes_more() {
-            match self.poll_take(cx) {
+    fn why_sending_failed(
+        &mut self,
+        connection: &Arc<Connection>,
+        cx: &mut Context<'_>,
+        error: &io::Error,
+        step: Step,
+    ) -> Failure {
+        while connection.takes_more() {
+            match self.poll_take_now(connection, cx) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(Err(error)) => {
-                    self.receive_decrypted();
+                    self.receive_decrypted(connection);
                     match Failure::from_io(Step::Read, &error).at(Step::Read) {
                         failure @ Failure::Tls(_) => return failure,
                         _ => break,

@@ -13,7 +13,7 @@ use bytes::{Buf, Bytes, BytesMut};
 pub const BOUND: u64 = 256 * 1024;
 
 /// Writes smaller than this are merged with their neighbours, so that many small ones cost one packet and one record.
-const MERGE_BELOW: usize = 16 * 1024;
+pub const MERGE_BELOW: usize = 16 * 1024;
 
 /// A merged buffer is not grown past this.
 const MERGE_UP_TO: usize = 64 * 1024;
@@ -92,6 +92,21 @@ impl<U> SendQueue<U> {
             }
         }
         self.staged
+    }
+
+    /// Whether the connection is up and nothing waits: a write could leave at once.
+    pub fn is_idle(&self) -> bool {
+        self.open_to == Some(u64::MAX) && self.items.is_empty() && self.tail.is_empty()
+    }
+
+    /// Stages a write whose first bytes are sent already, with nothing before them; returns the position after its last.
+    pub fn stage_rest(&mut self, data: &[u8], sent: usize) -> u64 {
+        self.staged += sent as u64;
+        self.sent += sent as u64;
+        if sent == data.len() {
+            return self.staged;
+        }
+        self.stage(&data[sent..])
     }
 
     /// Puts the upgrade behind what is queued; returns the position where it stands.

@@ -4,8 +4,9 @@
 //! hostile chain can stretch to tens of milliseconds, must not stall the connections that are up. Both start with
 //! the first connection and live as long as the process, so a task never outlives its reactor.
 
-use std::future::pending;
-use std::sync::{Mutex, PoisonError};
+use std::future::{pending, poll_fn};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
@@ -31,20 +32,64 @@ type Slot = Mutex<Option<Handle>>;
 /// A start that failed, for want of threads or descriptors, is tried again by the next call.
 pub fn threads() -> Result<Threads, Failure> {
     Ok(Threads {
-        io: started(&IO, "winter-io")?,
-        handshakes: started(&HANDSHAKES, "winter-tls")?,
+        io: started(&IO, "winter-io", wake_waiting)?,
+        handshakes: started(&HANDSHAKES, "winter-tls", pending)?,
     })
 }
 
-fn started(slot: &Slot, name: &str) -> Result<Handle, Failure> {
-    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
-    match &*slot {
-        Some(handle) => Ok(handle.clone()),
-        None => Ok(slot.insert(start(name)?).clone()),
+/// Wakes tasks of the thread that moves bytes. From another thread each of them would cost a system call, so one task
+/// there wakes them all.
+pub fn wake_all(wakers: Vec<Waker>) {
+    if wakers.is_empty() {
+        return;
+    }
+    let mut waking = lock(&WAKING);
+    waking.waiting.extend(wakers);
+    let task = waking.task.take();
+    drop(waking);
+    if let Some(task) = task {
+        task.wake();
     }
 }
 
-fn start(name: &str) -> Result<Handle, Failure> {
+static WAKING: Mutex<Waking> = Mutex::new(Waking {
+    waiting: Vec::new(),
+    task: None,
+});
+
+struct Waking {
+    waiting: Vec<Waker>,
+    /// The task that wakes; `None` while it is awake itself.
+    task: Option<Waker>,
+}
+
+async fn wake_waiting() {
+    poll_fn(|cx: &mut Context<'_>| {
+        let mut waking = lock(&WAKING);
+        waking.task = Some(cx.waker().clone());
+        let waiting = std::mem::take(&mut waking.waiting);
+        drop(waking);
+        for waker in waiting {
+            waker.wake();
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+fn started<F: Future<Output = ()> + 'static>(slot: &Slot, name: &str, main: fn() -> F) -> Result<Handle, Failure> {
+    let mut slot = lock(slot);
+    match &*slot {
+        Some(handle) => Ok(handle.clone()),
+        None => Ok(slot.insert(start(name, main)?).clone()),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start<F: Future<Output = ()> + 'static>(name: &str, main: fn() -> F) -> Result<Handle, Failure> {
     let failed = |error: std::io::Error| Failure::Runtime(error.to_string());
     let runtime = Builder::new_current_thread()
         .enable_io()
@@ -54,7 +99,7 @@ fn start(name: &str) -> Result<Handle, Failure> {
     let handle = runtime.handle().clone();
     thread::Builder::new()
         .name(name.into())
-        .spawn(move || runtime.block_on(pending::<()>()))
+        .spawn(move || runtime.block_on(main()))
         .map_err(failed)?;
     Ok(handle)
 }

@@ -29,6 +29,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::error::{Failure, Step};
+use crate::prefetch::Prefetch;
 
 /// What was agreed on in a handshake.
 #[derive(Clone, Debug)]
@@ -45,7 +46,7 @@ pub struct Session {
 
 impl Session {
     /// Reads the outcome of a finished handshake.
-    pub fn of(stream: &TlsStream<TcpStream>) -> Self {
+    pub fn of(stream: &TlsStream<Prefetch>) -> Self {
         let (_, connection) = stream.get_ref();
         let cipher = connection.negotiated_cipher_suite().map(|suite| suite.suite());
         Session {
@@ -70,18 +71,21 @@ fn iana_name(rustls_name: &str) -> String {
 
 /// The client side of a handshake, on a thread apart from the one that moves bytes.
 #[derive(Debug)]
-pub struct Handshake(JoinSet<io::Result<TlsStream<TcpStream>>>);
+pub struct Handshake(JoinSet<io::Result<TlsStream<Prefetch>>>);
 
 impl Handshake {
     /// Begins a handshake on `stream`.
     pub fn start(thread: &Handle, context: &Context, name: ServerName<'static>, stream: TcpStream) -> Self {
         let mut task = JoinSet::new();
-        task.spawn_on(TlsConnector::from(context.config()).connect(name, stream), thread);
+        task.spawn_on(
+            TlsConnector::from(context.config()).connect(name, Prefetch::new(stream)),
+            thread,
+        );
         Handshake(task)
     }
 
     /// Waits for its outcome.
-    pub async fn finish(&mut self) -> Result<TlsStream<TcpStream>, Failure> {
+    pub async fn finish(&mut self) -> Result<TlsStream<Prefetch>, Failure> {
         match self.0.join_next().await {
             Some(Ok(Ok(stream))) => Ok(stream),
             Some(Ok(Err(error))) => Err(Failure::from_io(Step::Handshake, &error).at(Step::Handshake)),

@@ -1,6 +1,7 @@
 //! Plain or TLS bytes behind one type: what the driver moves them through.
 
 use std::io::{self, IoSlice, Read};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -9,16 +10,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use crate::prefetch::Prefetch;
+
 /// The open stream of a connection.
 #[derive(Debug)]
 pub enum Transport {
     /// TCP.
     Plain(TcpStream),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Prefetch>>),
 }
 
 impl Transport {
+    /// Whether bytes leave and come as they are.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Transport::Plain(_))
+    }
+
     /// Receives into `buffer`; 0 is the end of the stream (for TLS: the peer's close_notify).
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
@@ -54,6 +62,27 @@ impl Transport {
         }
     }
 
+    /// Sends from a buffer that is nobody's own, over TCP as it is.
+    pub fn poll_write_slice(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, data),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    /// How many bytes of TCP wait in the kernel.
+    pub fn receivable(&self) -> usize {
+        let mut count: libc::c_int = 0;
+        // SAFETY: the descriptor is open as long as the stream is, and FIONREAD writes one int to the place given, which
+        // outlives the call.
+        let result = unsafe { libc::ioctl(self.tcp().as_raw_fd(), libc::FIONREAD, &raw mut count) };
+        if result == 0 {
+            usize::try_from(count).unwrap_or(0)
+        } else {
+            0
+        }
+    }
+
     /// Hands everything taken to the operating system.
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -74,7 +103,7 @@ impl Transport {
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.get_ref().0,
+            Transport::Tls(stream) => stream.get_ref().0.stream(),
         }
     }
 
@@ -82,7 +111,7 @@ impl Transport {
     pub fn into_tcp(self) -> TcpStream {
         match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.into_inner().0,
+            Transport::Tls(stream) => stream.into_inner().0.into_stream(),
         }
     }
 }

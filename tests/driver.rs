@@ -204,7 +204,7 @@ async fn an_aborted_driver_releases_its_connection() {
 async fn a_panic_of_the_driver_is_a_failure_of_its_connection_alone() {
     let host = Host::new().await;
     let events = Arc::new(EventQueue::new(|| panic!("this doorbell is out of order")));
-    let connection = Connection::new(1, events, true);
+    let connection = Connection::new(1, events);
     let task = tokio::spawn(driver::run(this_thread(), connection.clone(), host.plan()));
     assert!(within("the end of the driver", task).await.unwrap_err().is_panic());
     let told = connection.take_events();
@@ -225,7 +225,7 @@ async fn the_descriptor_is_gone_before_the_release_is_told() {
             *saw.lock().unwrap() = Some(read_end(&mut stream));
         }
     }));
-    let connection = Connection::new(1, events.clone(), true);
+    let connection = Connection::new(1, events.clone());
     let task = tokio::spawn(driver::run(this_thread(), connection.clone(), host.plan()));
     let Peer(stream) = host.accept().await;
     within("the connection to be up", async {
@@ -257,7 +257,7 @@ async fn the_threads_of_the_process_serve_connections() {
     let host = Host::new().await;
     let threads = threads().unwrap();
     let events = Arc::new(EventQueue::new(|| {}));
-    let connection = Connection::new(1, events, true);
+    let connection = Connection::new(1, events);
     let io = threads.io.clone();
     io.spawn(driver::run(threads, connection.clone(), host.plan()));
     connection.stage(b"from another thread");

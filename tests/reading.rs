@@ -12,7 +12,7 @@ use winter_sockets::error::Step;
 use winter_sockets::events::{EventQueue, flag};
 use winter_sockets::inbox::CAPACITY;
 
-use common::{Client, PATIENCE, within};
+use common::{Client, PATIENCE, tls, within};
 
 /// The most that one receive brings: the bound is looked at between two of them.
 const RECEIVE: usize = 64 * 1024;
@@ -24,7 +24,6 @@ async fn nothing_is_taken_before_somebody_asks() {
     peer.end().await;
     client.turn(&mut peer).await;
     assert_eq!(client.events() & !flag::WRITABLE, 0, "not even the end is noticed");
-    assert_eq!(client.poll_read(), Read::Pending);
     assert_eq!(client.receive_all().await, (b"unasked".to_vec(), Read::End));
 }
 
@@ -56,7 +55,7 @@ fn no_byte_comes_in_untold_however_reader_and_driver_interleave() {
     const BYTES: usize = 20_000;
     let (ring, rung) = mpsc::channel();
     let events = Arc::new(EventQueue::new(move || ring.send(()).unwrap_or_default()));
-    let connection = Connection::new(1, events.clone(), true);
+    let connection = Connection::new(1, events.clone());
     let driver = connection.clone();
     let sender = thread::spawn(move || {
         for _ in 0..BYTES {
@@ -66,51 +65,47 @@ fn no_byte_comes_in_untold_however_reader_and_driver_interleave() {
     });
     let (mut received, mut target) = (0, [0; 64]);
     while received < BYTES {
-        match connection.poll_read() {
-            Read::Pending => {
+        match connection.read(&mut target) {
+            Read::Bytes(count) => received += count,
+            _ => {
                 rung.recv_timeout(PATIENCE).expect("the reader is told");
                 events.take(1)[0].take_events();
             }
-            _ => received += connection.take(&mut target),
         }
     }
     sender.join().unwrap();
 }
 
 #[tokio::test]
-async fn reading_ahead_stops_at_its_bound_and_goes_on_when_there_is_room() {
-    let (mut client, mut peer) = Client::opened().await;
+async fn decrypting_ahead_stops_at_its_bound_and_goes_on_when_there_is_room() {
+    let (mut client, mut peer) = tls::opened_plainly().await;
     let sent: Vec<u8> = (0..CAPACITY + RECEIVE + 1).map(|index| (index % 251) as u8).collect();
     client.poll_read();
     peer.send(&sent).await;
-    let ahead = |client: &Client| match client.poll_read() {
-        Read::Bytes(count) => count,
-        _ => 0,
-    };
     within("a full inbox", async {
-        while ahead(&client) < CAPACITY {
+        while client.readable() < CAPACITY {
             yield_now().await;
         }
     })
     .await;
-    let full = ahead(&client);
+    let full = client.readable();
     assert!(full < CAPACITY + RECEIVE, "{full} bytes were taken ahead");
     // With more waiting in the kernel.
     client.turn(&mut peer).await;
-    assert_eq!(ahead(&client), full);
+    assert_eq!(client.readable(), full);
     assert!(client.receive(sent.len()).await == sent);
 }
 
 #[tokio::test]
-async fn a_connection_that_may_be_upgraded_takes_nothing_ahead_of_a_waiting_read() {
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+async fn plain_bytes_stay_in_the_kernel_until_a_read_takes_them() {
+    let (mut client, mut peer) = Client::opened().await;
     client.poll_read();
     peer.send(b"asked").await;
     assert_eq!(client.receive(5).await, b"asked");
     peer.send(b"unasked").await;
     client.turn(&mut peer).await;
-    assert_eq!(client.poll_read(), Read::Pending);
-    assert_eq!(client.receive(7).await, b"unasked");
+    assert_eq!(client.events() & !flag::WRITABLE, 0);
+    assert!(client.cease().is_some_and(|transport| transport.receivable() == 7));
 }
 
 #[tokio::test]
@@ -141,7 +136,8 @@ async fn a_reset_is_met_by_the_read_that_waits() {
     let (mut client, peer) = Client::opened().await;
     assert_eq!(client.poll_read(), Read::Pending);
     peer.reset();
-    client.told(flag::FAILED | flag::READABLE | flag::RELEASED).await;
+    assert_eq!(client.receive_all().await, (vec![], Read::Failed));
+    client.told(flag::FAILED | flag::RELEASED).await;
     let (failure, lost) = client.failure().unwrap();
     assert_eq!(
         (failure.code(), failure.step(), lost),
@@ -161,9 +157,9 @@ async fn bytes_before_a_reset_are_read_before_it_is_told() {
     assert_eq!(client.why().code(), "ECONNRESET");
 }
 
-/// Reads a byte, so that the driver reads ahead, and is reset while no read waits.
+/// Reads a byte, so that the driver decrypts ahead, and is reset while no read waits.
 async fn reset_quietly() -> Client {
-    let (mut client, mut peer) = Client::opened().await;
+    let (mut client, mut peer) = tls::opened_plainly().await;
     client.poll_read();
     peer.send(b"x").await;
     client.receive(1).await;
@@ -190,4 +186,19 @@ async fn a_reset_met_while_reading_ahead_fails_the_next_write() {
 async fn a_reset_met_while_reading_ahead_is_told_to_an_end_and_a_close() {
     assert!(!reset_quietly().await.end());
     assert!(!reset_quietly().await.close(PATIENCE));
+}
+
+#[tokio::test]
+async fn what_the_kernel_has_is_nothing_to_a_reader_that_cancelled_or_to_a_connection_that_is_dropped() {
+    for stop in [
+        |client: &Client| client.stop_reading(),
+        |client: &Client| client.drop_now(),
+    ] {
+        let (mut client, mut peer) = Client::opened().await;
+        peer.send(b"unread").await;
+        client.turn(&mut peer).await;
+        assert_eq!(client.readable(), 6);
+        stop(&client);
+        assert_eq!(client.readable(), 0);
+    }
 }

@@ -13,7 +13,7 @@ use common::{Client, Host, PATIENCE};
 #[tokio::test]
 async fn plaintext_is_sent_first_and_the_rest_goes_through_tls() {
     let (server, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.stage(b"STARTTLS\n");
     client.upgrade(request_of(settings));
     client.stage(b"secret");
@@ -29,7 +29,7 @@ async fn plaintext_is_sent_first_and_the_rest_goes_through_tls() {
 #[tokio::test]
 async fn an_answer_that_was_read_is_no_hindrance() {
     let (server, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.stage(b"?");
     assert_eq!(peer.receive(1).await, b"?");
     peer.send(b"!").await;
@@ -44,7 +44,7 @@ async fn an_answer_that_was_read_is_no_hindrance() {
 #[tokio::test]
 async fn writes_before_the_upgrade_are_accepted_and_those_behind_it_only_when_secured() {
     let (server, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.stage(b"plain");
     client.upgrade(request_of(settings));
     assert_eq!(client.accept(5), Accept::Yes);
@@ -64,7 +64,7 @@ async fn writes_before_the_upgrade_are_accepted_and_those_behind_it_only_when_se
 async fn an_upgrade_may_be_asked_for_before_the_connection_is_up() {
     let (server, settings) = server_and_settings();
     let host = Host::new().await;
-    let mut client = Client::upgradable(&host);
+    let mut client = Client::to(&host);
     client.upgrade(request_of(settings));
     client.stage(b"secret");
     let mut peer = server.secure(host.accept().await).await.unwrap();
@@ -75,7 +75,7 @@ async fn an_upgrade_may_be_asked_for_before_the_connection_is_up() {
 #[tokio::test]
 async fn a_read_that_waits_is_disarmed_and_takes_nothing() {
     let (server, settings) = server_and_settings();
-    let (mut client, peer) = Client::opened_upgradable().await;
+    let (mut client, peer) = Client::opened().await;
     assert_eq!(client.poll_read(), Read::Pending);
     client.upgrade(request_of(settings));
     let mut peer = server.secure(peer).await.unwrap();
@@ -89,7 +89,7 @@ async fn a_read_that_waits_is_disarmed_and_takes_nothing() {
 #[tokio::test]
 async fn the_first_read_of_the_tls_side_begins_reading_ahead() {
     let (server, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     peer.send(b"plain").await;
     assert_eq!(client.receive(5).await, b"plain");
     client.upgrade(request_of(settings));
@@ -106,7 +106,7 @@ async fn the_first_read_of_the_tls_side_begins_reading_ahead() {
 #[tokio::test]
 async fn plaintext_that_was_taken_and_not_read_fails_the_upgrade() {
     let (_, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.poll_read();
     peer.send(b"OK\nINJECTED").await;
     client.told(flag::READABLE).await;
@@ -117,7 +117,7 @@ async fn plaintext_that_was_taken_and_not_read_fails_the_upgrade() {
 #[tokio::test]
 async fn plaintext_behind_an_answer_that_was_read_fails_the_upgrade() {
     let (_, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.poll_read();
     peer.send(b"OK\nINJECTED").await;
     assert_eq!(client.receive(3).await, b"OK\n");
@@ -132,7 +132,7 @@ async fn plaintext_behind_an_answer_that_was_read_fails_the_upgrade() {
 #[tokio::test]
 async fn plaintext_that_waits_in_the_kernel_fails_the_upgrade() {
     let (_, settings) = server_and_settings();
-    let (client, mut peer) = Client::opened_upgradable().await;
+    let (client, mut peer) = Client::opened().await;
     peer.send(b"INJECTED").await;
     peer.leave();
     client.upgrade(request_of(settings));
@@ -142,7 +142,7 @@ async fn plaintext_that_waits_in_the_kernel_fails_the_upgrade() {
 #[tokio::test]
 async fn plaintext_received_while_the_upgrade_is_being_asked_for_fails_it() {
     let (_, settings) = server_and_settings();
-    let (client, _peer) = Client::opened_upgradable().await;
+    let (client, _peer) = Client::opened().await;
     client.poll_read();
     client.upgrade(request_of(settings));
     // The turn of a driver that began before.
@@ -170,7 +170,7 @@ async fn is_injection(mut client: Client) {
 #[tokio::test]
 async fn plaintext_after_our_hello_is_no_tls() {
     let (_, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.upgrade(request_of(settings));
     peer.receive(1).await;
     peer.send(b"INJECTED").await;
@@ -185,7 +185,7 @@ async fn plaintext_after_our_hello_is_no_tls() {
 async fn a_peer_that_has_ended_is_not_upgraded() {
     for noticed in [false, true] {
         let (_, settings) = server_and_settings();
-        let (mut client, peer) = Client::opened_upgradable().await;
+        let (mut client, peer) = Client::opened().await;
         peer.leave();
         if noticed {
             assert_eq!(client.receive_all().await.1, Read::End);
@@ -201,7 +201,7 @@ async fn a_peer_that_has_ended_is_not_upgraded() {
 async fn a_server_that_is_not_believed_gets_nothing_of_what_was_staged_behind_the_upgrade() {
     let root = Authority::root();
     let server = Server::new(root.issue(named("other.test")));
-    let (mut client, peer) = Client::opened_upgradable().await;
+    let (mut client, peer) = Client::opened().await;
     client.upgrade(request_of(trusting([root.certificate()])));
     client.stage(b"secret");
     assert!(server.secure(peer).await.is_err());
@@ -216,7 +216,7 @@ async fn a_server_that_is_not_believed_gets_nothing_of_what_was_staged_behind_th
 #[tokio::test]
 async fn an_upgrade_without_an_answer_can_be_given_up() {
     let (_, settings) = server_and_settings();
-    let (mut client, mut peer) = Client::opened_upgradable().await;
+    let (mut client, mut peer) = Client::opened().await;
     client.stage(b"STARTTLS\n");
     client.upgrade(request_of(settings));
     peer.receive(10).await;

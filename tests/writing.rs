@@ -8,7 +8,7 @@ use winter_sockets::error::Step;
 use winter_sockets::events::flag;
 use winter_sockets::queue::BOUND;
 
-use common::{Client, Host, TOO_MUCH, within};
+use common::{Client, Host, TOO_MUCH, tls, within};
 
 #[tokio::test]
 async fn a_write_is_accepted_at_once_while_few_bytes_wait() {
@@ -148,4 +148,62 @@ async fn a_reset_under_writes_that_nobody_takes_tells_that_bytes_are_lost() {
     peer.reset();
     client.failed().await;
     assert!(client.failure().unwrap().1);
+}
+
+#[tokio::test]
+async fn a_flush_on_the_thread_of_the_caller_needs_no_driver() {
+    for (client, sent) in [
+        (Client::opened().await.0, b"plain".as_slice()),
+        (tls::opened_plainly().await.0, b"secret"),
+    ] {
+        client.stage(sent);
+        client.flush();
+        assert_eq!(client.unsent(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_large_write_leaves_at_once_as_far_as_the_kernel_takes_it_and_the_rest_in_order() {
+    let (client, mut peer) = Client::opened().await;
+    let sent: Vec<u8> = (0..TOO_MUCH).map(|index| (index % 251) as u8).collect();
+    let (first, rest) = sent.split_at(64 * 1024);
+    assert_eq!(client.write(first).1, Accept::Yes);
+    assert_eq!(client.unsent(), 0, "nothing was waiting before it");
+    client.write(rest);
+    let unsent = client.unsent();
+    assert!(0 < unsent && unsent < rest.len() as u64);
+    client.write(b"last");
+    assert!(peer.receive(sent.len()).await == sent);
+    assert_eq!(peer.receive(4).await, b"last");
+}
+
+#[tokio::test]
+async fn a_flush_sends_nothing_behind_an_upgrade() {
+    let (server, settings) = tls::server_and_settings();
+    let (mut client, peer) = Client::opened().await;
+    client.stage(b"plain");
+    client.upgrade(tls::request_of(settings));
+    client.stage(b"secret");
+    client.flush();
+    let mut peer = peer;
+    assert_eq!(peer.receive(5).await, b"plain");
+    let mut peer = server.secure(peer).await.unwrap();
+    client.told(flag::SECURED).await;
+    assert_eq!(peer.receive(6).await, b"secret");
+}
+
+#[tokio::test]
+async fn a_failure_met_by_a_flush_is_told_by_the_driver() {
+    let (mut client, peer) = Client::opened().await;
+    peer.reset();
+    within("a failure", async {
+        while client.failure().is_none() {
+            client.write(b"lost");
+            client.flush();
+            yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(client.failed().await.step(), Step::Write);
+    client.told(flag::RELEASED).await;
 }

@@ -5,8 +5,42 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::*;
+use crate::pump::Turn;
+use crate::transport::Transport;
 
 impl Connection {
+    /// From now on bytes move through `transport`.
+    pub fn begin(&self, transport: Transport) {
+        let direct = transport.is_plain();
+        *self.lock_pump() = Some(Pump::new(transport));
+        self.lock().direct = direct;
+    }
+
+    /// A turn of the pump, which is there between [`Self::begin`] and [`Self::cease`].
+    pub fn poll_turn(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Turn> {
+        let (turn, news) = match &mut *self.lock_pump() {
+            Some(pump) => (pump.poll(self, cx), pump.take_news()),
+            None => return Poll::Ready(Turn::Dropped),
+        };
+        // Not before the lock is released: a reader that is awake at once would only run into it.
+        if news {
+            self.tell_reader();
+        }
+        turn
+    }
+
+    /// Takes the transport back: nobody else moves bytes any more.
+    pub fn cease(&self) -> Option<Transport> {
+        let pump = self.lock_pump().take();
+        self.lock().direct = false;
+        pump.map(Pump::into_transport)
+    }
+
+    fn lock_pump(&self) -> MutexGuard<'_, Option<Pump>> {
+        // The handle holds it for a system call at most.
+        self.pump.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What to do next. Registers the driver to be woken when that changes.
     pub fn work(&self, cx: &mut Context<'_>, buffers: &mut Vec<Bytes>) -> Work {
         let mut state = self.lock();
@@ -16,8 +50,8 @@ impl Connection {
             read: match state.reading {
                 // What comes before the handshake is not for the reads of the TLS side.
                 _ if state.upgrading => false,
-                Reading::Ahead => !state.inbox.is_full(),
-                Reading::Exactly => state.read_waits,
+                Reading::Asked if state.direct => state.read_waits,
+                Reading::Asked => !state.inbox.is_full(),
                 _ => false,
             },
             input: match state.reading {
@@ -29,6 +63,11 @@ impl Connection {
             dropped: state.dropped,
             tuning: state.tuning.take(),
         }
+    }
+
+    /// What comes next on the wire.
+    pub fn next(&self, buffers: &mut Vec<Bytes>) -> Next {
+        self.lock().queue.next(buffers)
     }
 
     /// Ready when the connection must be given up before it is up: an order to drop it, or a close with nothing to send.
@@ -201,7 +240,9 @@ impl Connection {
 
     /// The descriptor is released.
     pub fn released(self: &Arc<Self>) {
-        let state = self.lock();
+        let mut state = self.lock();
+        // The waker holds the memory of the task, and the handle may live long.
+        state.driver = None;
         self.raise(state, flag::RELEASED);
     }
 

@@ -2,13 +2,18 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::*;
+use crate::queue::MERGE_BELOW;
+
+/// Bytes staged and not sent from which the driver is woken at once: to wait for more would only keep it idle.
+const HAND_OVER: u64 = 32 * 1024;
 
 impl Connection {
-    /// A connection that is not up yet. `read_ahead` is false for one that may be upgraded to TLS.
-    pub fn new(id: u32, events: Arc<EventQueue<Connection>>, read_ahead: bool) -> Arc<Self> {
+    /// A connection that is not up yet.
+    pub fn new(id: u32, events: Arc<EventQueue<Connection>>) -> Arc<Self> {
         Arc::new(Connection {
             id,
             events,
@@ -16,8 +21,9 @@ impl Connection {
                 queue: SendQueue::default(),
                 inbox: Inbox::default(),
                 reading: Reading::NotAsked,
-                read_ahead,
                 read_waits: false,
+                direct: false,
+                unflushed: false,
                 upgrading: false,
                 injected: false,
                 closing: None,
@@ -30,9 +36,11 @@ impl Connection {
                 lost: false,
                 info: None,
                 driver: None,
+                driver_woken: false,
                 events: 0,
                 in_event_queue: false,
             }),
+            pump: Mutex::new(None),
         })
     }
 
@@ -54,14 +62,83 @@ impl Connection {
         self.lock().accept(position)
     }
 
-    /// [`Self::stage`] and [`Self::accept`] in one step. The answer does not depend on how fast the driver is: a failure
-    /// that this very write brings to light is told to the next one.
-    pub fn write(&self, data: &[u8]) -> (u64, Accept) {
+    /// [`Self::stage`] and [`Self::accept`] in one step, and the sending left to [`Self::flush`] if it is little. The
+    /// answer does not depend on how fast the bytes leave: a failure that this very write brings to light is told to the
+    /// next one.
+    pub fn write(self: &Arc<Self>, data: &[u8]) -> Write {
+        if data.len() >= MERGE_BELOW
+            && let Some(written) = self.write_here(data)
+        {
+            return written;
+        }
         let mut state = self.change();
         let position = state.queue.stage(data);
         let accept = state.accept(position);
-        state.wake_driver();
-        (position, accept)
+        let few = state.queue.unsent() < HAND_OVER;
+        if !few {
+            state.wake_driver();
+        }
+        Write {
+            position,
+            accept,
+            flush: few && !std::mem::replace(&mut state.unflushed, true),
+        }
+    }
+
+    /// Has the kernel take the bytes of a large write there and then, without a copy, where nothing waits before them.
+    fn write_here(self: &Arc<Self>, data: &[u8]) -> Option<Write> {
+        let mut pump = self.try_pump()?;
+        let pump = pump.as_mut()?;
+        let waker = {
+            let state = self.lock();
+            if !state.direct || state.failure.is_some() || !state.queue.is_idle() {
+                return None;
+            }
+            state.driver.clone()?
+        };
+        let mut cx = Context::from_waker(&waker);
+        let count = pump.send_uncopied(&mut cx, data);
+        let mut state = self.lock();
+        let position = state.queue.stage_rest(data, count);
+        let accept = state.accept(position);
+        drop(state);
+        if count < data.len() && !pump.send(self, &mut cx) {
+            self.change().wake_driver();
+        }
+        Some(Write {
+            position,
+            accept,
+            flush: false,
+        })
+    }
+
+    /// Sends what is staged, on the thread of the caller as far as it goes without waiting.
+    pub fn flush(self: &Arc<Self>) {
+        if !self.flush_here()
+            && let Some(driver) = self.hand_over()
+        {
+            driver.wake();
+        }
+    }
+
+    /// Leaves to the driver what is staged; it has to be woken, if it is not awake.
+    pub fn hand_over(&self) -> Option<Waker> {
+        let mut state = self.lock();
+        state.unflushed = false;
+        let woken = std::mem::replace(&mut state.driver_woken, true);
+        if woken { None } else { state.driver.clone() }
+    }
+
+    /// False leaves it to the driver.
+    fn flush_here(self: &Arc<Self>) -> bool {
+        let Some(mut pump) = self.try_pump() else { return false };
+        let Some(pump) = pump.as_mut() else { return false };
+        let waker = {
+            let mut state = self.lock();
+            state.unflushed = false;
+            state.driver.clone()
+        };
+        waker.is_some_and(|waker| pump.send(self, &mut Context::from_waker(&waker)))
     }
 
     /// Bytes staged and not yet sent.
@@ -98,8 +175,6 @@ impl Connection {
         state.injected = !state.inbox.is_empty();
         state.inbox.clear();
         state.read_waits = false;
-        // From here on reads are those of the TLS side, where nothing is left to inject into.
-        state.read_ahead = true;
         if state.reading != Reading::Ended {
             state.reading = Reading::NotAsked;
         }
@@ -107,46 +182,78 @@ impl Connection {
         position
     }
 
-    /// What a read would find now. If nothing, it is remembered that a read waits, in the same step: what comes a moment
-    /// later is told by [`flag::READABLE`].
-    pub fn poll_read(&self) -> Read {
+    /// Moves received bytes into `target`, as many as fit or are there. If there are none, it is remembered that a read
+    /// waits, in the same step: what comes a moment later is told by [`flag::READABLE`].
+    pub fn read(self: &Arc<Self>, target: &mut [u8]) -> Read {
         let mut state = self.change();
         if !state.inbox.is_empty() {
-            return Read::Bytes(state.inbox.len());
+            let was_full = state.inbox.is_full();
+            let count = state.inbox.read(target);
+            if was_full && !state.inbox.is_full() {
+                state.wake_driver();
+            }
+            return Read::Bytes(count);
         }
         if state.failure.is_some() {
             return Read::Failed;
         }
         match state.reading {
             Reading::Ended => return Read::End,
-            Reading::NotAsked => {
-                state.reading = if state.read_ahead {
-                    Reading::Ahead
-                } else {
-                    Reading::Exactly
-                };
-                state.read_waits = true;
-                state.wake_driver();
+            Reading::Stopped => return Read::Pending,
+            Reading::NotAsked => state.reading = Reading::Asked,
+            Reading::Asked => {}
+        }
+        if state.direct && !state.upgrading {
+            drop(state);
+            if let Some(read) = self.read_here(target) {
+                return read;
             }
-            Reading::Exactly if !state.read_waits => {
-                state.read_waits = true;
-                state.wake_driver();
+            state = self.change();
+            // Told by the driver in the meantime.
+            if state.failure.is_some() {
+                return Read::Failed;
             }
-            Reading::Exactly | Reading::Ahead => state.read_waits = true,
-            Reading::Stopped => {}
+        }
+        if !std::mem::replace(&mut state.read_waits, true) {
+            state.wake_driver();
         }
         Read::Pending
     }
 
-    /// Moves received bytes into `target`, as many as fit or are there.
-    pub fn take(&self, target: &mut [u8]) -> usize {
-        let mut state = self.change();
-        let was_full = state.inbox.is_full();
-        let count = state.inbox.read(target);
-        if was_full && !state.inbox.is_full() {
-            state.wake_driver();
+    /// Takes bytes from the kernel. None leaves it to the driver to tell when there are some.
+    fn read_here(self: &Arc<Self>, target: &mut [u8]) -> Option<Read> {
+        let mut pump = self.try_pump()?;
+        let pump = pump.as_mut()?;
+        let waker = self.lock().driver.clone()?;
+        match pump.receive(&mut Context::from_waker(&waker), target) {
+            Poll::Ready(Some(0)) => {
+                self.input_ended();
+                // With our own end sent, the connection is over.
+                self.change().wake_driver();
+                Some(Read::End)
+            }
+            Poll::Ready(Some(count)) => Some(Read::Bytes(count)),
+            Poll::Ready(None) => None,
+            Poll::Pending => {
+                self.lock().read_waits = true;
+                Some(Read::Pending)
+            }
         }
-        count
+    }
+
+    /// How many bytes a read would find, as far as that is known. What the kernel has counts only while a read may take it.
+    pub fn readable(&self) -> usize {
+        let state = self.lock();
+        let over = state.dropped || state.failure.is_some();
+        let wanted = matches!(state.reading, Reading::NotAsked | Reading::Asked) && !state.upgrading;
+        if !state.direct || !state.inbox.is_empty() || over || !wanted {
+            return state.inbox.len();
+        }
+        drop(state);
+        match self.try_pump().as_deref() {
+            Some(Some(pump)) => pump.receivable(),
+            _ => 0,
+        }
     }
 
     /// The reader wants no more; what the peer sends is left where it is.

@@ -11,6 +11,8 @@
 pub mod certificates;
 pub mod tls;
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -27,7 +29,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 use winter_sockets::connect::{Target, Terms};
-use winter_sockets::connection::{Connection, Read, TlsRequest};
+use winter_sockets::connection::{Accept, Connection, Read, TlsRequest};
 use winter_sockets::driver::{self, Plan};
 use winter_sockets::error::Failure;
 use winter_sockets::events::{EventQueue, flag};
@@ -50,6 +52,8 @@ pub struct Client {
     doorbell: Arc<Doorbell>,
     /// Told and not yet asked for by the test.
     pending: u32,
+    /// Read to see whether there was something.
+    seen: RefCell<VecDeque<u8>>,
     pub driver: JoinHandle<()>,
 }
 
@@ -60,20 +64,15 @@ struct Doorbell {
 }
 
 impl Client {
-    /// Reads ahead once asked for bytes.
+    /// Plain, from its first byte to its last.
     pub fn to(host: &Host) -> Self {
-        Client::start(host.plan(), true)
-    }
-
-    /// May be upgraded to TLS, so it takes from the network only what is asked for.
-    pub fn upgradable(host: &Host) -> Self {
-        Client::start(host.plan(), false)
+        Client::start(host.plan())
     }
 
     /// TLS from its first byte.
     pub fn secure(host: &Host, request: TlsRequest) -> Self {
         let tls = Some(request);
-        Client::start(Plan { tls, ..host.plan() }, true)
+        Client::start(Plan { tls, ..host.plan() })
     }
 
     /// Waits for its addresses.
@@ -84,24 +83,21 @@ impl Client {
     /// Under terms of the host's.
     pub fn under(terms: Terms, host: &Host) -> Self {
         let terms = Arc::new(terms);
-        Client::start(Plan { terms, ..host.plan() }, true)
+        Client::start(Plan { terms, ..host.plan() })
     }
 
     /// The same, waiting for its addresses.
     pub fn given_under(terms: Terms) -> Self {
         let host = "given.test".to_owned();
-        Client::start(
-            Plan {
-                target: Target::Given {
-                    host,
-                    port: 0,
-                    vouched: true,
-                },
-                tls: None,
-                terms: Arc::new(terms),
+        Client::start(Plan {
+            target: Target::Given {
+                host,
+                port: 0,
+                vouched: true,
             },
-            true,
-        )
+            tls: None,
+            terms: Arc::new(terms),
+        })
     }
 
     /// One that is up, and the peer that it reached.
@@ -110,32 +106,27 @@ impl Client {
         Client::to(&host).open(&host).await
     }
 
-    /// One that is up and may be upgraded, and the peer that it reached.
-    pub async fn opened_upgradable() -> (Self, Peer) {
-        let host = Host::new().await;
-        Client::upgradable(&host).open(&host).await
-    }
-
     async fn open(mut self, host: &Host) -> (Self, Peer) {
         let peer = host.accept().await;
         self.told(flag::OPENED).await;
         (self, peer)
     }
 
-    fn start(plan: Plan, read_ahead: bool) -> Self {
+    fn start(plan: Plan) -> Self {
         let doorbell = Arc::new(Doorbell::default());
         let bell = doorbell.clone();
         let events = Arc::new(EventQueue::new(move || {
             bell.rings.fetch_add(1, Ordering::Relaxed);
             bell.rung.notify_one();
         }));
-        let connection = Connection::new(1, events.clone(), read_ahead);
+        let connection = Connection::new(1, events.clone());
         Client {
             driver: tokio::spawn(driver::run(this_thread(), connection.clone(), plan)),
             connection,
             events,
             doorbell,
             pending: 0,
+            seen: RefCell::default(),
         }
     }
 
@@ -188,11 +179,10 @@ impl Client {
     async fn read(&mut self, limit: usize) -> (Vec<u8>, Read) {
         let mut data = Vec::new();
         loop {
-            match self.poll_read() {
-                Read::Bytes(there) => {
-                    let start = data.len();
-                    data.resize(start + there.min(limit - start), 0);
-                    assert_eq!(self.take(&mut data[start..]), data.len() - start);
+            let mut target = vec![0; (64 * 1024).min(limit - data.len())];
+            match self.read_some(&mut target) {
+                Read::Bytes(count) => {
+                    data.extend_from_slice(&target[..count]);
                     if data.len() == limit {
                         return (data, Read::Pending);
                     }
@@ -203,17 +193,51 @@ impl Client {
         }
     }
 
-    /// Waits for `count` bytes without asking for them: nobody is told of what the driver takes ahead.
-    pub async fn take_ahead(&self, count: usize) -> Vec<u8> {
-        let (mut data, mut taken) = (vec![0; count], 0);
-        within("bytes taken ahead", async {
-            while taken < count {
-                taken += self.take(&mut data[taken..]);
+    fn read_some(&self, target: &mut [u8]) -> Read {
+        let mut seen = self.seen.borrow_mut();
+        if seen.is_empty() {
+            return self.connection.read(target);
+        }
+        let count = seen.len().min(target.len());
+        for (byte, seen) in target.iter_mut().zip(seen.drain(..count)) {
+            *byte = seen;
+        }
+        Read::Bytes(count)
+    }
+
+    /// What a read finds: a number of bytes that are there to be received.
+    pub fn poll_read(&self) -> Read {
+        let mut seen = self.seen.borrow_mut();
+        if seen.is_empty() {
+            let mut target = [0; 1024];
+            match self.connection.read(&mut target) {
+                Read::Bytes(count) => seen.extend(&target[..count]),
+                other => return other,
+            }
+        }
+        Read::Bytes(seen.len())
+    }
+
+    /// A write that the driver sends.
+    pub fn write(&self, data: &[u8]) -> (u64, Accept) {
+        let written = self.connection.write(data);
+        if written.flush
+            && let Some(driver) = self.connection.hand_over()
+        {
+            driver.wake();
+        }
+        (written.position, written.accept)
+    }
+
+    /// Waits for `count` bytes without asking for them.
+    pub async fn take_ahead(&mut self, count: usize) -> Vec<u8> {
+        within("bytes that nobody asked for", async {
+            while self.readable() < count {
                 yield_now().await;
             }
         })
         .await;
-        data
+        self.receive(count).await
     }
 
     /// Lets the driver act on what has arrived for it: with the first byte to the peer the runtime learns of it, by the
@@ -236,9 +260,9 @@ impl Client {
 }
 
 impl Deref for Client {
-    type Target = Connection;
+    type Target = Arc<Connection>;
 
-    fn deref(&self) -> &Connection {
+    fn deref(&self) -> &Arc<Connection> {
         &self.connection
     }
 }

@@ -116,6 +116,13 @@ pub fn server_and_settings() -> (Server, Settings) {
     (Server::new(root.server()), trusting([root.certificate()]))
 }
 
+impl Peer<TlsStream<TcpStream>> {
+    /// Resets the connection.
+    pub fn reset(self) {
+        Peer(self.0.into_inner().0).reset();
+    }
+}
+
 /// A connection that is up over TLS.
 pub async fn opened(server: &Server, request: TlsRequest) -> (Client, Peer<TlsStream<TcpStream>>) {
     let host = Host::new().await;
