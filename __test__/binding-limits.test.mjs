@@ -64,6 +64,20 @@ describe('timeout', limit, () => {
     await (await server.connection(0)).closed;
   });
 
+  test('[B2] [D1] bounds an upgrade whose plaintext nobody takes', async (t) => {
+    const server = await served(t, silent());
+    const plain = dialBound(t, { timeout: 200 }, server, { secureTransport: 'starttls' });
+    await plain.opened;
+    const writer = plain.writable.getWriter();
+    const write = rejection(writer.write(new Uint8Array(16 * 1024 * 1024)));
+    writer.releaseLock();
+    const secure = plain.startTls();
+    const error = await rejection(secure.opened);
+    assertSocketError(error, { code: 'ETIMEDOUT', syscall: 'handshake' });
+    assert.equal(await write, error);
+    await plain.closed;
+  });
+
   test('[B2] bounds a checkServerIdentity that does not answer', async (t) => {
     const server = await served(t, overTls(identity, sink()));
     const tls = { ca: authority.pem, checkServerIdentity: () => new Promise(() => {}) };

@@ -6,12 +6,14 @@
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use crate::connect::{Target, Terms, connect};
 use crate::connection::{Connection, Info, TlsRequest};
@@ -89,13 +91,18 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
     connection.begin(transport);
     connection.opened(info.clone());
     loop {
-        let turn = poll_fn(|cx| connection.poll_turn(cx)).await;
+        let mut upgrade = UpgradeLimit::new(terms.timeout);
+        let turn = poll_fn(|cx| match connection.poll_turn(cx) {
+            Poll::Ready(turn) => Poll::Ready(turn),
+            Poll::Pending => upgrade.poll_over(connection, cx).map(Turn::Failed),
+        })
+        .await;
         let rest = connection.cease().ok_or(None)?;
         match turn {
             Turn::Upgrade => {
                 let request = connection.begin_upgrade()?;
                 refuse_plaintext(rest.tcp())?;
-                let limit = Limit::from_now(terms.timeout);
+                let limit = upgrade.limit();
                 (transport, info) = Box::pin(secure(threads, connection, rest, info, request, limit)).await?;
                 connection.begin(transport);
                 connection.secured(info.clone());
@@ -135,6 +142,42 @@ impl Limit {
                 Ok(outcome) => outcome,
                 Err(_) => Err(Failure::TimedOut { step, limit }),
             },
+        }
+    }
+}
+
+/// The limit of an upgrade: its time runs from when it is asked for, since what has to be sent before it may take for ever.
+struct UpgradeLimit {
+    allowed: Option<Duration>,
+    running: Option<(Limit, Pin<Box<Sleep>>)>,
+}
+
+impl UpgradeLimit {
+    fn new(allowed: Option<Duration>) -> Self {
+        UpgradeLimit { allowed, running: None }
+    }
+
+    /// Ready when the time is over. An upgrade that is asked for wakes the driver, which comes by here.
+    fn poll_over(&mut self, connection: &Connection, cx: &mut Context<'_>) -> Poll<Failure> {
+        let Some(limit) = self.allowed else {
+            return Poll::Pending;
+        };
+        if !connection.is_upgrading() {
+            return Poll::Pending;
+        }
+        let start = || (Limit::from_now(Some(limit)), Box::pin(sleep(limit)));
+        let (_, over) = self.running.get_or_insert_with(start);
+        over.as_mut().poll(cx).map(|()| Failure::TimedOut {
+            step: Step::Handshake,
+            limit,
+        })
+    }
+
+    /// What is left of it for the handshake.
+    fn limit(&self) -> Limit {
+        match &self.running {
+            Some((limit, _)) => *limit,
+            None => Limit::from_now(self.allowed),
         }
     }
 }

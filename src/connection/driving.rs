@@ -186,6 +186,11 @@ impl Connection {
         self.tell_reader();
     }
 
+    /// Whether an upgrade was asked for that has not begun.
+    pub fn is_upgrading(&self) -> bool {
+        self.lock().upgrading
+    }
+
     /// Everything before the upgrade is sent. `Err` if bytes are waiting that nobody has read: they are plaintext.
     pub fn begin_upgrade(self: &Arc<Self>) -> Result<TlsRequest, Failure> {
         let mut state = self.lock();
