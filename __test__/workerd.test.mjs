@@ -41,7 +41,7 @@ describe('in workerd', () => {
         };
       `,
     });
-    const modules = { 'names.js': 'names.js', 'winter-sockets': 'node_modules/winter-sockets/workerd.mjs' };
+    const modules = { 'names.js': 'names.js', 'winter-sockets': 'node_modules/winter-sockets/lib/workerd.mjs' };
     const worker = await startWorkerd(project.folder, modules);
     t.after(() => worker.stop());
     assert.deepEqual(JSON.parse(await ask(worker.port)), { names: ['connect'], same: true });

@@ -6,7 +6,7 @@ const { pathToFileURL } = require('node:url');
 const NAME = 'cloudflare:sockets';
 // The zero byte keeps other plugins off.
 const MODULE = `\0${NAME}`;
-const register = require.resolve('./lib/register/index.js');
+const register = require.resolve('./register/index.js');
 
 module.exports.winterSockets = function winterSockets() {
   return {
