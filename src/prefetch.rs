@@ -4,10 +4,11 @@
 //! this keeps up to 64 KiB, for as long as they come that fast; an idle connection holds no buffer.
 
 use std::cell::Cell;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -25,6 +26,8 @@ pub struct Prefetch {
     ahead: Option<Ahead>,
     /// The last receive filled what it was given: there is more.
     more: bool,
+    /// Ask the kernel itself each time.
+    insists: bool,
 }
 
 #[derive(Debug)]
@@ -41,7 +44,14 @@ impl Prefetch {
             stream,
             ahead: None,
             more: false,
+            insists: false,
         }
+    }
+
+    /// From now on the kernel itself is asked for bytes: the runtime's own report of readiness may lag behind. For the
+    /// last reads of a connection, since nobody is woken for what comes later.
+    pub fn insist(&mut self) {
+        self.insists = true;
     }
 
     /// The stream below.
@@ -58,7 +68,15 @@ impl Prefetch {
     fn poll_directly(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let room = buffer.remaining();
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if self.insists {
+            match (&*SockRef::from(&self.stream)).read(buffer.initialize_unfilled()) {
+                Ok(count) => buffer.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        } else {
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        }
         self.more = buffer.filled().len() - before == room;
         Poll::Ready(Ok(()))
     }
@@ -146,6 +164,24 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         (Prefetch::new(stream), listener.accept().await.unwrap().0)
+    }
+
+    #[tokio::test]
+    async fn the_kernel_is_asked_whatever_the_runtime_knows() {
+        let (mut reader, peer) = pair().await;
+        let mut piece = [0; 16];
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(
+            Pin::new(&mut reader)
+                .poll_read(&mut cx, &mut ReadBuf::new(&mut piece))
+                .is_pending()
+        );
+        // With the runtime standing still.
+        assert_eq!(peer.try_write(b"unheard of").unwrap(), 10);
+        reader.insist();
+        let mut buffer = ReadBuf::new(&mut piece);
+        assert!(Pin::new(&mut reader).poll_read(&mut cx, &mut buffer).is_ready());
+        assert_eq!(buffer.filled(), b"unheard of");
     }
 
     #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a connection that is up does: send what is queued, receive what is wanted, until something else is due.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -280,19 +280,13 @@ impl Pump {
         })
     }
 
-    /// The same, of plain bytes also those of which the runtime has not heard yet.
+    /// The same, also of what the runtime has not heard of yet.
     fn poll_take_now(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if !self.transport.is_plain() {
-            return self.poll_take(connection, cx);
-        }
-        SCRATCH.with_borrow_mut(|scratch| match (&*SockRef::from(self.transport.tcp())).read(scratch) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-            result => {
-                let count = result?;
-                connection.received(&scratch[..count]);
-                self.untold += count;
-                Poll::Ready(Ok(count))
-            }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let count = ready!(self.transport.poll_read_now(cx, scratch))?;
+            connection.received(&scratch[..count]);
+            self.untold += count;
+            Poll::Ready(Ok(count))
         })
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -35,6 +36,20 @@ impl Transport {
             Transport::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         })?;
         Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Receives what there is although the runtime may not have heard of it; for the last reads of a connection.
+    pub fn poll_read_now(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Transport::Plain(stream) => match (&*SockRef::from(&*stream)).read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                result => Poll::Ready(result),
+            },
+            Transport::Tls(stream) => {
+                stream.get_mut().0.insist();
+                self.poll_read(cx, buffer)
+            }
+        }
     }
 
     /// Takes what was decrypted already, without receiving more. A failure can come in one batch with bytes before it.

@@ -197,13 +197,14 @@ impl Connection {
         if state.failure.is_some() {
             return Read::Failed;
         }
+        let first = state.reading == Reading::NotAsked;
         match state.reading {
             Reading::Ended => return Read::End,
             Reading::Stopped => return Read::Pending,
-            Reading::NotAsked => state.reading = Reading::Asked,
-            Reading::Asked => {}
+            Reading::NotAsked | Reading::Asked => state.reading = Reading::Asked,
         }
-        if state.direct && !state.upgrading {
+        let direct = state.direct && !state.upgrading;
+        if direct {
             drop(state);
             if let Some(read) = self.read_here(target) {
                 return read;
@@ -214,7 +215,9 @@ impl Connection {
                 return Read::Failed;
             }
         }
-        if !std::mem::replace(&mut state.read_waits, true) {
+        state.read_waits = true;
+        // Once asked, a driver that decrypts ahead goes on by itself.
+        if first || direct {
             state.wake_driver();
         }
         Read::Pending
