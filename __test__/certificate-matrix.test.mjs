@@ -79,7 +79,11 @@ for (const { name, wrap, open } of modes) {
           const log = await server.connection(0);
           await assertNothingArrived(log);
           // By an alert, unless it is still sending its certificate.
-          assert.match((await log.secured).error, /^ERR_SSL_|^ECONNRESET$|^EPIPE$/, 'the handshake fails for the server too');
+          assert.match(
+            (await log.secured).error,
+            /^ERR_SSL_|^ECONNRESET$|^EPIPE$/,
+            'the handshake fails for the server too',
+          );
           await until(() => openDescriptors() <= before, { what: 'the descriptor is returned' });
         });
       }
