@@ -50,6 +50,37 @@ describe('a pg that cannot be routed is left as it is, with a warning', () => {
   }
 });
 
+describe("a file that is not pg's, whatever it looks like, is left as it is, without a word", () => {
+  // What the file in question would do in a Worker.
+  const asks =
+    "globalThis.navigator ??= {};\nexports.route = navigator.userAgent === 'Cloudflare-Workers' ? 'routed' : 'net';";
+
+  for (const [what, root, path] of [
+    ['of a package inside pg', ['node_modules', 'pg'], ['node_modules', 'other', 'lib', 'stream.js']],
+    ['of a dependency of a project that is named pg', ['project'], ['node_modules', 'other', 'lib', 'stream.js']],
+    ['deeper inside pg', ['node_modules', 'pg'], ['vendor', 'lib', 'stream.js']],
+  ]) {
+    test(what, async () => {
+      const pg = join(folder, `bystander ${what}`, ...root);
+      const file = join(pg, ...path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(join(pg, 'package.json'), JSON.stringify({ name: 'pg' }));
+      writeShim(join(pg, 'node_modules', 'pg-cloudflare'), {});
+      if (path.includes('other')) writeFileSync(join(dirname(dirname(file)), 'package.json'), '{ "name": "other" }');
+      writeFileSync(file, asks);
+      const program = join(pg, 'program.cjs');
+      const required = JSON.stringify(file);
+      writeFileSync(program, `console.log(JSON.stringify(require(${required})));`);
+      const late = `require(${required}); require(${JSON.stringify(require.resolve('../lib/register/index.js'))});`;
+      writeFileSync(join(pg, 'late.cjs'), late);
+
+      const { stdout, stderr } = await runNode([...preload, program]);
+      assert.deepEqual([JSON.parse(stdout), stderr], [{ route: 'net' }, '']);
+      assert.equal((await runNode([join(pg, 'late.cjs')])).stderr, '');
+    });
+  }
+});
+
 describe('a postgres that cannot be routed is left as it is, with a warning', () => {
   const warning = /\[WINTER_SOCKETS_POSTGRES_NOT_ROUTED\] Warning: postgres is not routed through cloudflare:sockets: /;
   const answer = "console.log(typeof postgres, typeof postgres({ host: 'localhost' }));";

@@ -1,7 +1,7 @@
 // The plugin for Vite and Vitest, in a project that has the package as npm publishes it.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { openGuide } from './support/guide.mjs';
@@ -81,6 +81,21 @@ describe('Vite', () => {
     assert.deepEqual(JSON.parse(stdout), { answer: 'hello', stream: 'CloudflareSocket' });
   });
 
+  test('a package that is linked serves the dev server and Vitest too', async (t) => {
+    const installed = join(project.folder, 'node_modules', 'winter-sockets');
+    const elsewhere = join(project.folder, 'linked');
+    renameSync(installed, elsewhere);
+    symlinkSync(elsewhere, installed);
+    t.after(() => {
+      rmSync(installed);
+      renameSync(elsewhere, installed);
+    });
+    const { stdout, stderr, code } = await project.run(['dev.js'], { env });
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(JSON.parse(stdout), { answer: 'hello', stream: 'CloudflareSocket' });
+    assert.equal((await runVitest('forks'))['cloudflare:sockets connects'], 'passed');
+  });
+
   test('a build for a server imports the package', async () => {
     await project.shell('vite build --ssr main.js --outDir dist/server');
     const output = readFileSync(join(project.folder, 'dist', 'server', 'main.js'), 'utf8');
@@ -116,13 +131,13 @@ describe('Vitest', () => {
       assert.deepEqual(report, { 'cloudflare:sockets connects': 'passed', 'pg is routed': 'failed' });
     });
   }
-
-  /** The states of the tests by their name. */
-  async function runVitest(pool) {
-    const args = ['node_modules/vitest/vitest.mjs', 'run', '--pool', pool, '--reporter', 'json'];
-    const { stdout, stderr } = await project.run(args, { env });
-    assert.match(stdout, /^\{/, stderr);
-    const [{ assertionResults }] = JSON.parse(stdout).testResults;
-    return Object.fromEntries(assertionResults.map(({ title, status }) => [title, status]));
-  }
 });
+
+/** The states of the tests by their name. */
+async function runVitest(pool) {
+  const args = ['node_modules/vitest/vitest.mjs', 'run', '--pool', pool, '--reporter', 'json'];
+  const { stdout, stderr } = await project.run(args, { env });
+  assert.match(stdout, /^\{/, stderr);
+  const [{ assertionResults }] = JSON.parse(stdout).testResults;
+  return Object.fromEntries(assertionResults.map(({ title, status }) => [title, status]));
+}

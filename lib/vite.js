@@ -19,8 +19,12 @@ module.exports.winterSockets = function winterSockets() {
       return config.consumer === 'server' && !config.resolve.conditions.includes('workerd');
     },
 
-    // Vitest loads dependencies in processes and threads of its own.
-    config: () => ({ test: { execArgv: ['--import', pathToFileURL(register).href] } }),
+    config: () => ({
+      // A package that is linked into node_modules would be taken for source code, and there is no `require()` in that.
+      ssr: { external: ['winter-sockets'] },
+      // Vitest loads dependencies in processes and threads of its own.
+      test: { execArgv: ['--import', pathToFileURL(register).href] },
+    }),
 
     configureServer() {
       require(register);

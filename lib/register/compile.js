@@ -3,21 +3,22 @@
 // what it needs for them when it meets the first.
 
 const Module = require('node:module');
-const { join, sep } = require('node:path');
+const { join } = require('node:path');
 
 // Where pg chooses between node:net and pg-cloudflare.
-const pgStream = join(sep, 'lib', 'stream.js');
+const pgStream = join('lib', 'stream.js');
 // What postgres has for Workers.
-const postgresEntry = join(sep, 'cf', 'src', 'index.js');
+const postgresEntry = join('cf', 'src', 'index.js');
 // What postgres has for `require()`.
-const postgresForNode = join(sep, 'cjs', 'src', 'index.js');
+const postgresForNode = join('cjs', 'src', 'index.js');
 
 /** Routes every copy of a driver that is compiled from now on, and warns of those that came before. */
 function wrapCompile(routes) {
   const isPgStream = (filename) => routes.pg && isFileOf('pg', pgStream, filename);
   const isPostgresEntry = (filename) => routes.postgres && isFileOf('postgres', postgresEntry, filename);
 
-  for (const filename of Object.keys(require.cache)) {
+  // Not `require.cache`, which a file that a loader gave Node has not.
+  for (const filename of Object.keys(Module._cache)) {
     if (isPgStream(filename)) warnLate('pg', filename);
     if (routes.postgres && isFileOf('postgres', postgresForNode, filename)) warnLate('postgres', filename);
   }
@@ -39,10 +40,12 @@ function warnLate(name, filename) {
   require('./report.js').warnNotRouted(name, filename, reason);
 }
 
-/** Whether this is that file of the named package. */
-function isFileOf(name, ending, filename) {
+/** Whether this is that file of the named package, under its root. */
+function isFileOf(name, path, filename) {
   // A module that a program compiles by hand may have no file name.
-  return filename?.endsWith(ending) && require('./packages.js').findRoot(filename, name) !== null;
+  if (!filename?.endsWith(path)) return false;
+  const root = require('./packages.js').findRoot(filename, name);
+  return root !== null && filename === join(root, path);
 }
 
 module.exports = { wrapCompile };

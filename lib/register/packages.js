@@ -5,10 +5,12 @@
 const { readFileSync } = require('node:fs');
 const { dirname, join } = require('node:path');
 
-/** The nearest folder above a file that is the root of the named package; null if there is none. */
+/** The root of the package that a file belongs to, if that is the named one; else null. */
 function findRoot(filename, name) {
   for (let folder = dirname(filename); folder !== dirname(folder); folder = dirname(folder)) {
-    if (readPackage(folder)?.name === name) return folder;
+    // One without a name only says how the files of its folder are to be read.
+    const found = readPackage(folder)?.name;
+    if (found !== undefined) return found === name ? folder : null;
   }
   return null;
 }
