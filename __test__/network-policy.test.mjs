@@ -193,6 +193,8 @@ describe('what is allowed', limit, () => {
     const server = await served(t, sink());
     const network = { allow: [`db.test:${server.port}`] };
     await dialBound(t, { network, lookup: book('127.0.0.1') }, `DB.test:${server.port}`).opened;
+    // Both its ends are of this process, and count.
+    await server.connection(0);
     await assertDenied(t, network, server.address, server);
   });
 

@@ -24,6 +24,8 @@ thread_local! {
 pub struct Prefetch {
     stream: TcpStream,
     ahead: Option<Ahead>,
+    /// Nothing is received ahead before the handshake is done.
+    eager: bool,
     /// The last receive filled what it was given: there is more.
     more: bool,
     /// Ask the kernel itself each time.
@@ -43,9 +45,15 @@ impl Prefetch {
         Prefetch {
             stream,
             ahead: None,
+            eager: false,
             more: false,
             insists: false,
         }
+    }
+
+    /// From now on much is received at a time.
+    pub fn begin(&mut self) {
+        self.eager = true;
     }
 
     /// From now on the kernel itself is asked for bytes: the runtime's own report of readiness may lag behind. For the
@@ -77,7 +85,7 @@ impl Prefetch {
         } else {
             ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
         }
-        self.more = buffer.filled().len() - before == room;
+        self.more = self.eager && buffer.filled().len() - before == room;
         Poll::Ready(Ok(()))
     }
 }
@@ -163,7 +171,9 @@ mod tests {
     async fn pair() -> (Prefetch, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (Prefetch::new(stream), listener.accept().await.unwrap().0)
+        let mut stream = Prefetch::new(stream);
+        stream.begin();
+        (stream, listener.accept().await.unwrap().0)
     }
 
     #[tokio::test]
