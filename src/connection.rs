@@ -1,6 +1,6 @@
 //! What a connection's two sides share: the handle that JavaScript holds and the driver task.
 //!
-//! Two locks. Every section under that of the [`State`] is short and does no I/O. The handle changes the state and wakes
+//! Two locks. Every section under that of the `State` is short and does no I/O. The handle changes the state and wakes
 //! the driver; the driver changes the state and raises events. Neither waits for the other.
 //!
 //! The lock of the [`Pump`] is held while bytes move. The driver takes it for a turn; the handle only tries it, and does

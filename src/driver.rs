@@ -1,7 +1,7 @@
 //! The task that owns a connection from its first packet to its last.
 //!
 //! [`run`] is the life of a connection in order: connect, handshake, move bytes, upgrade, drain, release. Its middle,
-//! [`Pump`], is a poll function: one turn sends and receives all that can be done without waiting.
+//! [`Pump`](crate::pump::Pump), is a poll function: one turn sends and receives all that can be done without waiting.
 
 use std::future::poll_fn;
 use std::io;
