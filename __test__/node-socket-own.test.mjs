@@ -89,6 +89,82 @@ describe('toNodeSocket()', () => {
   });
 });
 
+describe('a socket that is closed from below', () => {
+  const names = ['end', 'finish', 'error', 'close'];
+  const clean = [['end'], ['finish'], ['close', false]];
+
+  test('ends, taken over while its close() was under way', async (t) => {
+    const below = connect((await served(t, sink())).address);
+    await below.opened;
+    const closing = below.close();
+    const socket = toNodeSocket(below).resume();
+    const events = record(socket, names);
+    await once(socket, 'close');
+    assert.deepEqual(events, clean);
+    await closing;
+  });
+
+  test('ends, whatever it was doing', async (t) => {
+    const below = connect((await served(t, sink())).address);
+    const socket = toNodeSocket(below).resume();
+    const events = record(socket, names);
+    await once(socket, 'connect');
+    const closing = below.close();
+    await once(socket, 'close');
+    assert.deepEqual(events, clean);
+    await closing;
+  });
+
+  test('ends, taken over when its writable was closed', async (t) => {
+    for (const isWaitedFor of [true, false]) {
+      const { connection, address } = await served(t, halfOpen('answer'));
+      const below = connect(address, { allowHalfOpen: true });
+      await below.opened;
+      const closed = below.writable.close();
+      if (isWaitedFor) await closed;
+      const socket = toNodeSocket(below);
+      const events = record(socket, ['finish', 'error', 'close']);
+      socket.end();
+      assert.equal((await socket.toArray()).join(''), 'answer');
+      await until(() => events.length > 1);
+      assert.deepEqual(events, [['finish'], ['close', false]]);
+      assert.equal(await (await connection(0)).ended, 'FIN');
+    }
+  });
+});
+
+describe('a falsy reason of an abort', () => {
+  for (const reason of [null, 0, '', false]) {
+    test(`is told as an error: ${JSON.stringify(reason)}`, async (t) => {
+      const controller = new AbortController();
+      const { socket } = await established(t, silent(), { signal: controller.signal });
+      const events = record(socket, ['close']);
+      const failed = once(socket, 'error');
+      const told = new Promise((resolve) => socket.write(pattern(16 * MiB), resolve));
+      await until(() => socket.writableLength > 0);
+      controller.abort(reason);
+      for (const error of [await told, (await failed)[0]]) {
+        assert.ok(error instanceof Error);
+        const { name, code, cause } = error;
+        assert.deepEqual({ name, code, cause }, { name: 'AbortError', code: 'ABORT_ERR', cause: reason });
+      }
+      await until(() => events.length > 0);
+      assert.deepEqual(events, [['close', true]]);
+    });
+  }
+
+  test('before the connection is up, and while nothing is written', async (t) => {
+    const server = await served(t, silent());
+    const early = dial(t, server, { signal: AbortSignal.abort(null) });
+    assert.equal((await once(early, 'error'))[0].code, 'ABORT_ERR');
+    const controller = new AbortController();
+    const idle = dial(t, server, { signal: controller.signal });
+    await once(idle, 'connect');
+    controller.abort(null);
+    assert.equal((await once(idle, 'error'))[0].code, 'ABORT_ERR');
+  });
+});
+
 describe('a node-style socket', () => {
   test('is a Duplex, and no net.Socket', async (t) => {
     const { socket } = await established(t, echo());

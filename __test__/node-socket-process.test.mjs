@@ -2,9 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { served } from './support/extra-tcp.mjs';
+import { MiB, served } from './support/extra-tcp.mjs';
 import { inline, runNode } from './support/process.mjs';
-import { echo, refusedPort, silent } from './support/servers.mjs';
+import { echo, refusedPort, silent, sink } from './support/servers.mjs';
 
 const kinds = {
   'net.Socket': `import { connect } from 'node:net';
@@ -61,6 +61,26 @@ for (const [name, opening] of Object.entries(kinds)) {
       );
       assert.equal(kept.code, 0, kept.stderr);
       assert.equal(kept.stdout, 'still here\n');
+    });
+
+    test('keeps it alive for what is being written, even if told not to', async (t) => {
+      const server = await served(t, sink());
+      const written = await run(
+        server.port,
+        `socket.write(Buffer.alloc(${32 * MiB}), (error) => console.log('written', error ?? 'well'));
+        socket.on('connect', () => socket.unref());`,
+      );
+      assert.deepEqual([written.code, written.stdout, written.stderr], [0, 'written well\n', '']);
+
+      const ended = await run(
+        server.port,
+        `socket.on('connect', () => socket.end(Buffer.alloc(${32 * MiB})).unref());
+        socket.on('finish', () => console.log('finished'));`,
+      );
+      assert.deepEqual([ended.code, ended.stdout, ended.stderr], [0, 'finished\n', '']);
+      const log = await server.connection(1);
+      await log.closed;
+      assert.equal(log.bytes, 32 * MiB);
     });
 
     test('lets it end when it is closed', async (t) => {

@@ -199,6 +199,47 @@ describe('startTls()', () => {
     assert.match(error.message, /writes were waiting/);
   });
 
+  test('after the end was sent fails, and leaves no connection behind', async (t) => {
+    const server = await serve(silent());
+    const below = connect(server.address, starttls);
+    const socket = toNodeSocket(below);
+    t.after(() => server.close());
+    await once(socket, 'connect');
+    socket.end();
+    await once(socket, 'finish');
+    const closed = once(socket, 'close');
+    const upgraded = socket.startTls(trusting());
+    const [error] = await once(upgraded, 'error');
+    assert.equal(error.code, 'ERR_SOCKET_BAD_STATE');
+    assert.deepEqual(await closed, [false]);
+    await below.closed;
+  });
+
+  test('right behind end() fails on the new socket alone', async (t) => {
+    const { socket } = await dialled(t, silent(), starttls);
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    socket.end('last words');
+    const upgraded = socket.startTls(trusting());
+    const [error] = await once(upgraded, 'error');
+    assert.equal(error.code, 'ERR_SOCKET_BAD_STATE');
+    assert.deepEqual(await closed, [false]);
+  });
+
+  test('on a connection that is given up fails on the new socket alone', async (t) => {
+    const server = await serve(silent());
+    const below = connect(server.address, starttls);
+    const socket = toNodeSocket(below);
+    t.after(() => server.close());
+    await once(socket, 'connect');
+    const closed = once(socket, 'close');
+    const reason = new Error('from below');
+    below.close(reason);
+    const upgraded = socket.startTls(trusting());
+    assert.deepEqual(await once(upgraded, 'error'), [reason]);
+    assert.deepEqual(await closed, [false]);
+  });
+
   test('that the server does not answer by TLS fails on the new socket alone', async (t) => {
     const { socket } = await dialled(t, echo(), starttls);
     const errors = record(socket, ['error']);

@@ -73,6 +73,11 @@ function streamDestroyed() {
   return Object.assign(new Error(message), { code: 'ERR_STREAM_DESTROYED' });
 }
 
+/** What stands for the reason of an abort where that has to be an error and is nothing of the kind. Name and code are Node's. */
+function aborted(cause) {
+  return Object.assign(new Error('The operation was aborted', { cause }), { name: 'AbortError', code: 'ABORT_ERR' });
+}
+
 /** A method of Node's that cannot have its effect here. */
 function unsupported(method, reason) {
   return Object.assign(new Error(`${method} is not available: ${reason}`), { code: 'ERR_METHOD_NOT_IMPLEMENTED' });
@@ -136,6 +141,7 @@ function quote(text) {
 
 module.exports = {
   SocketError,
+  aborted,
   badState,
   closedBeforeOpen,
   endedByPeer,

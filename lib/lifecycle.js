@@ -147,6 +147,16 @@ class Lifecycle {
     this.close();
   }
 
+  /** Null while nobody has asked for the end of the output; settles with that end. */
+  get outputEnd() {
+    if (this.state === 'closing' || this.state === 'closed') return this.close();
+    return this.#isOutputEnding ? this.#finished.promise : null;
+  }
+
+  get #isOutputEnding() {
+    return this.#output === 'ending' || this.#output === 'ended' || this.#sink?.closing;
+  }
+
   /** From now on the peer's end leaves the output alone: whoever asks for this sees to it. */
   keepOutputOpen() {
     this.#settings = { ...this.#settings, allowHalfOpen: true };
@@ -166,7 +176,7 @@ class Lifecycle {
     this.checkUpgrade();
     if (this.state === 'closing') return next.failBeforeOpen(badState('startTls() was called on a closing socket'));
     if (this.state === 'failed') return next.failBeforeOpen(this.#failure.reason);
-    if (this.#output === 'ending' || this.#output === 'ended' || this.#sink?.closing) {
+    if (this.#isOutputEnding) {
       return next.failBeforeOpen(badState('startTls() was called after the writable was closed'));
     }
     const tls = this.#prepare(prepareTls);

@@ -5,6 +5,7 @@ const { isIP } = require('node:net');
 const { Duplex } = require('node:stream');
 
 const {
+  aborted,
   badState,
   closedBeforeOpen,
   endedByPeer,
@@ -38,6 +39,10 @@ class NodeSocket extends Duplex {
   #bytesRead = 0;
   /** Bytes of the writes that have been told of. */
   #bytesSettled = 0;
+  /** What was last wished by `ref()` and `unref()`. */
+  #isReferenced = true;
+  /** Whether a write or our end waits for the connection. */
+  #isSending = false;
   /** The socket that `startTls()` returned. */
   #successor = null;
   #attempted = [];
@@ -95,7 +100,7 @@ class NodeSocket extends Duplex {
     if (error?.syscall === 'getaddrinfo') {
       this.emit('lookup', error, undefined, undefined, this.#lifecycle.settings.target.host);
     }
-    this.destroy(error);
+    this.destroy(asError(error));
   });
 
   // --- reading ---
@@ -135,7 +140,7 @@ class NodeSocket extends Duplex {
   #failed = (error) => {
     if (this.#successor !== null) return;
     if (isGoodbye(error)) this.push(null);
-    else this.destroy(error);
+    else this.destroy(asError(error));
   };
 
   /**
@@ -171,11 +176,15 @@ class NodeSocket extends Duplex {
   #send(chunks, callback) {
     let index = 0;
     let offset = 0;
+    const failed = guarded((error) => {
+      this.#setSending(false);
+      callback(asError(error));
+    });
     const proceed = guarded(() => {
       for (;;) {
-        if (this.destroyed) return callback();
         this.#idle.restart();
         if (index === chunks.length) return this.#sent(chunks, callback);
+        if (this.destroyed) return failed(streamDestroyed());
         const chunk = chunks[index];
         const piece = chunk.subarray(offset, offset + PIECE);
         offset += piece.byteLength;
@@ -184,7 +193,10 @@ class NodeSocket extends Duplex {
           offset = 0;
         }
         const accepted = offer(this.#writer, piece);
-        if (accepted !== null) return accepted.then(proceed, guarded(callback));
+        if (accepted !== null) {
+          this.#setSending(true);
+          return accepted.then(proceed, failed);
+        }
       }
     });
     proceed();
@@ -192,16 +204,20 @@ class NodeSocket extends Duplex {
 
   #sent(chunks, callback) {
     for (const { byteLength } of chunks) this.#bytesSettled += byteLength;
+    this.#setSending(false);
     callback();
   }
 
   _final(callback) {
-    // Closed from below.
-    if (this.#lifecycle.state === 'closed') return callback();
-    const told = guarded(callback);
-    this.#writer.close().then(
+    this.#setSending(true);
+    const told = guarded((error) => {
+      this.#setSending(false);
+      callback(error);
+    });
+    // What was closed from below, or is about to be, cannot be closed once more.
+    (this.#lifecycle.outputEnd ?? this.#writer.close()).then(
       () => told(),
-      (error) => told(isGoodbye(error) ? null : error),
+      (error) => told(isGoodbye(error) ? null : asError(error)),
     );
   }
 
@@ -210,12 +226,11 @@ class NodeSocket extends Duplex {
   _destroy(error, callback) {
     this.connecting = false;
     this.#idle.clear();
-    if (this.#successor === null) {
-      const { wasOpened, settings } = this.#lifecycle;
-      const reason = error ?? (wasOpened ? streamDestroyed() : closedBeforeOpen(settings.target));
-      if (this.#resets) this.#lifecycle.reset(reason);
-      else this.#lifecycle.letGo(reason);
-    }
+    const { wasOpened, settings } = this.#lifecycle;
+    const reason = error ?? (wasOpened ? streamDestroyed() : closedBeforeOpen(settings.target));
+    // Neither does anything to a connection that an upgrade has taken over.
+    if (this.#resets) this.#lifecycle.reset(reason);
+    else this.#lifecycle.letGo(reason);
     callback(error);
     // In a later phase of the event loop, as closing a handle of Node's: what stands on top of this socket, such as the TLS of
     // Node, tells its own error first.
@@ -255,7 +270,13 @@ class NodeSocket extends Duplex {
       throw error;
     }
     const successor = new this.#Upgraded(upgraded, { allowHalfOpen: this.allowHalfOpen, upgrades: true });
+    successor.#isReferenced = this.#isReferenced;
     this.#successor = successor;
+    if (this.#lifecycle.state !== 'upgrading') {
+      // The new socket tells why it came to nothing; nobody else is left to close the connection.
+      this.destroy();
+      return successor;
+    }
     if (unread) successor.#refuse(injected(this.#lifecycle.connection.reached));
     else if (unsent) successor.#refuse(badState('startTls() was called while writes were waiting'));
     // The plaintext side is over when its last byte is sent.
@@ -300,13 +321,24 @@ class NodeSocket extends Duplex {
   }
 
   ref() {
+    this.#isReferenced = true;
     this.#socket.ref();
     return this;
   }
 
   unref() {
-    this.#socket.unref();
+    this.#isReferenced = false;
+    if (!this.#isSending) this.#socket.unref();
     return this;
+  }
+
+  /** The process waits for what is being sent, as it does for a write of Node's, and only then heeds `unref()`. */
+  #setSending(isSending) {
+    if (isSending === this.#isSending) return;
+    this.#isSending = isSending;
+    if (this.#isReferenced) return;
+    if (isSending) this.#socket.ref();
+    else this.#socket.unref();
   }
 
   connect() {
@@ -407,6 +439,11 @@ function guarded(callback) {
  */
 function isGoodbye(error) {
   return error?.syscall === 'shutdown' && (error.code === 'EPIPE' || error.code === 'ECONNRESET');
+}
+
+/** A falsy reason of an abort would be no failure to a stream. */
+function asError(reason) {
+  return reason || aborted(reason);
 }
 
 function textOf(address, port) {
