@@ -17,7 +17,7 @@ import { openWebSocket } from '../examples/drivers/ws.mjs';
 import { createAuthority } from './support/certs.mjs';
 import { watchOpened } from './support/driver-cases.mjs';
 import { MiB, sha256, watchDescriptors } from './support/extra-tcp.mjs';
-import { pattern, refusedPort } from './support/servers.mjs';
+import { blackhole, pattern, refusedPort } from './support/servers.mjs';
 
 watchDescriptors();
 
@@ -109,6 +109,26 @@ for (const secure of [false, true]) {
     });
   });
 }
+
+test('undici gives up a connection that does not come up, and none that did, by its connectTimeout', async (t) => {
+  const hole = await blackhole();
+  t.after(() => hole.close());
+  const dispatcher = createAgent({ connectTimeout: 20 });
+  t.after(() => dispatcher.destroy());
+  await assert.rejects(request(`http://${hole.address}`, { dispatcher }), { code: 'UND_ERR_CONNECT_TIMEOUT' });
+
+  const { server, origin } = await startServer(t);
+  server.removeAllListeners('request');
+  server.on('request', (_incoming, outgoing) => {
+    t.mock.timers.tick(10_000);
+    outgoing.end('late');
+  });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const limited = createAgent({ connectTimeout: 5_000 });
+  t.after(() => limited.destroy());
+  const { body } = await request(origin, { dispatcher: limited });
+  assert.equal(await body.text(), 'late');
+});
 
 test('failures have the codes they have over node:net and node:tls', async (t) => {
   const dispatcher = createAgent();

@@ -6,7 +6,7 @@ import { createTransport } from '../examples/drivers/nodemailer.mjs';
 import { createAuthority } from './support/certs.mjs';
 import { watchOpened } from './support/driver-cases.mjs';
 import { watchDescriptors } from './support/extra-tcp.mjs';
-import { pattern, refusedPort } from './support/servers.mjs';
+import { blackhole, pattern, refusedPort } from './support/servers.mjs';
 import { startSmtp } from './support/smtp.mjs';
 
 watchDescriptors();
@@ -81,6 +81,17 @@ describe('nodemailer', () => {
       });
     });
   }
+
+  test('gives up a connection that does not come up by its connectionTimeout', async (t) => {
+    const { host, port, close } = await blackhole();
+    t.after(close);
+    for (const pool of [false, true]) {
+      const transport = createTransport({ host, port, pool, connectionTimeout: 20 });
+      t.after(() => transport.close());
+      await assert.rejects(transport.verify(), { code: 'ETIMEDOUT' });
+      await assert.rejects(transport.sendMail(mail), { code: 'ETIMEDOUT' });
+    }
+  });
 
   test('failures have the codes they have over node:net and node:tls', async (t) => {
     const cases = [
