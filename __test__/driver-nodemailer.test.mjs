@@ -5,7 +5,7 @@ import { before, describe, test } from 'node:test';
 import { createTransport } from '../examples/drivers/nodemailer.mjs';
 import { createAuthority } from './support/certs.mjs';
 import { watchOpened } from './support/driver-cases.mjs';
-import { watchDescriptors } from './support/extra-tcp.mjs';
+import { linuxOnly, watchDescriptors } from './support/extra-tcp.mjs';
 import { blackhole, pattern, refusedPort } from './support/servers.mjs';
 import { startSmtp } from './support/smtp.mjs';
 
@@ -82,7 +82,7 @@ describe('nodemailer', () => {
     });
   }
 
-  test('gives up a connection that does not come up by its connectionTimeout', async (t) => {
+  test('gives up a connection that does not come up by its connectionTimeout', linuxOnly, async (t) => {
     const { host, port, close } = await blackhole();
     t.after(close);
     for (const pool of [false, true]) {
