@@ -11,7 +11,7 @@ import { connect, createBinding, SocketError } from '../index.js';
 import { linuxOnly, MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { connectedAs, dialAs, kinds, record, servedTo } from './support/node-sockets.mjs';
 import { until } from './support/process.mjs';
-import { closer, echo, halfOpen, pattern, resetter, sender, silent, sink } from './support/servers.mjs';
+import { closer, echo, halfOpen, pattern, refusedPort, resetter, sender, silent, sink } from './support/servers.mjs';
 
 watchDescriptors();
 
@@ -296,6 +296,22 @@ test('writes that wait when it is destroyed are told so, each of them', async (t
     'ERR_STREAM_DESTROYED',
     'ERR_STREAM_DESTROYED',
   ]);
+});
+
+test('writes to a connection that does not come up are told why, each of them, and then the socket', async (t) => {
+  const told = [];
+  const refused = dial(t, { host: '127.0.0.1', port: await refusedPort() });
+  for (const name of ['first', 'second']) refused.write(name, (error) => told.push([name, error.code]));
+  const [error] = await once(refused, 'error');
+  assert.deepEqual(told, [
+    ['first', error.code],
+    ['second', error.code],
+  ]);
+  const server = await served(t, sink());
+  const destroyed = dial(t, server);
+  const early = new Promise((resolve) => destroyed.write('early', resolve));
+  destroyed.destroy();
+  assert.equal((await early).code, 'ERR_SOCKET_CLOSED_BEFORE_OPEN');
 });
 
 describe('resetAndDestroy()', () => {
