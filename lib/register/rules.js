@@ -2,6 +2,7 @@
 // What the preload decides when Node resolves a name, apart from the ways to make Node ask. Loads what it needs for a package
 // when it meets the first.
 
+const { join } = require('node:path');
 const { fileURLToPath, pathToFileURL } = require('node:url');
 
 /** The condition under which packages have their build for Workers. */
@@ -9,9 +10,9 @@ const CONDITION = 'workerd';
 const SOCKETS = 'cloudflare:sockets';
 const POSTGRES = 'postgres';
 
-const entry = require.resolve('../../index.js');
-
-const entryForPostgres = require.resolve('./postgres-sockets.js');
+// Not by `require.resolve()`, which would look at the disk.
+const entry = join(__dirname, '..', '..', 'index.js');
+const entryForPostgres = join(__dirname, 'postgres-sockets.js');
 
 /** The packages whose build for Workers a route wants. */
 const packagesOf = { pg: 'pg-cloudflare', postgres: POSTGRES };
