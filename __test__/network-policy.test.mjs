@@ -198,12 +198,17 @@ describe('what is allowed', limit, () => {
     await assertDenied(t, network, server.address, server);
   });
 
-  test('[F2] by its name only where the host finds its addresses, since an application could claim any', async (t) => {
+  test('[F2] by its name, and where the host has set a lookup by that alone: another could claim any address', async (t) => {
     const server = await served(t, sink());
     const address = `db.test:${server.port}`;
-    await assertDenied(t, { allow: ['db.test'] }, address, server, { lookup: book('127.0.0.1') });
-    const network = { allow: ['db.test', '127.0.0.0/8'] };
-    await dialBound(t, { network }, address, { lookup: book('127.0.0.1') }).opened;
+    const own = { lookup: book('127.0.0.1') };
+    const named = { allow: ['db.test'] };
+    await dialBound(t, { network: named }, address, own).opened;
+    await dialBound(t, { network: named, lookup: book('127.0.0.1') }, address).opened;
+    const claimed = dialBound(t, { network: named, lookup: book('192.0.2.1') }, address, own);
+    assertSocketError(await rejection(claimed.opened), DENIED);
+    const ranged = { allow: ['db.test', '127.0.0.0/8'] };
+    await dialBound(t, { network: ranged, lookup: book('192.0.2.1') }, address, own).opened;
   });
 
   test('[F2] is not changed by what is slipped into the prototype of every object', async (t) => {

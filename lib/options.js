@@ -42,7 +42,8 @@ function parseConnectArguments(address, options, settingsFor) {
     highWaterMark: members.highWaterMark,
     signal: members.signal ?? null,
     lookup: members.lookup ?? hostSettings.lookup,
-    ownLookup: given(members.lookup),
+    // In place of one that the host has set: it could claim any address for a name that the host allows.
+    ownLookup: given(members.lookup) && hostSettings.lookup !== null,
     tls: parseTls(members, { host, secureTransport, hostSettings }),
     hostSettings,
   };

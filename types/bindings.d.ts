@@ -71,8 +71,8 @@ export interface BindingTlsOptions extends TlsOptions {
  *
  * An entry is a host (`'db.internal'`), a host and a port (`'db.internal:5432'`), an address with or without a port
  * (`'[::1]:5432'`), a range of addresses (`'10.0.0.0/8'`), or a group of them: `'public'`, `'private'` (in `allow` with
- * `'local'`, as in workerd) or `'local'`. Hosts are compared with the name as the application gives it, whatever its case. Where the
- * application brings a `lookup` of its own, a host in `allow` permits nothing: addresses and ranges do.
+ * `'local'`, as in workerd) or `'local'`. Hosts are compared with the name as the application gives it, whatever its case. Where
+ * the binding has a `lookup` and the application brings another, a host in `allow` permits nothing: addresses and ranges do.
  */
 export interface NetworkPolicy {
   /** What may be connected to. Default: everything; an empty list allows nothing. */
