@@ -215,8 +215,7 @@ async fn secure(
     );
     let outcome = unless_given_up(connection, limit.within(Step::Handshake, handshake.finish())).await;
     handshake.abandon().await;
-    let mut stream = outcome?;
-    stream.get_mut().0.begin();
+    let stream = outcome?;
     let info = Info {
         session: Some(tls::Session::of(&stream)),
         ..info

@@ -11,8 +11,7 @@
 //! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
 //! | [`tuning`] | settings of the descriptor that may change while the connection lives |
-//! | [`prefetch`] | much received at a time, below TLS |
-//! | [`tls`] | configurations, trust, verification, the handshake |
+//! | [`tls`] | configurations, trust, verification, handshakes, and the stream that comes of one |
 //! | [`queue`] | what is to be sent, in order: bytes, the upgrade, the end |
 //! | [`inbox`] | what was received and not yet read |
 //! | [`events`] | one event queue and one doorbell per JavaScript environment |
@@ -29,7 +28,6 @@ pub mod error;
 pub mod events;
 pub mod inbox;
 pub mod policy;
-pub mod prefetch;
 pub mod pump;
 pub mod queue;
 pub mod race;

@@ -1,6 +1,5 @@
 //! What a connection that is up does: send what is queued, receive what is wanted, until something else is due.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,14 +14,9 @@ use crate::error::{Failure, Step};
 use crate::queue::Next;
 use crate::transport::Transport;
 
-/// Bytes received in one call. A reader is told when so many are there or no more are waiting: a hop to the JavaScript
-/// thread per TLS record would cost four times as many hops.
-const RECEIVE: usize = 64 * 1024;
-
-thread_local! {
-    /// Shared by every connection of the thread, so that an idle one holds no buffer.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; RECEIVE].into_boxed_slice());
-}
+/// A reader is told when so many bytes are there or no more are waiting: a hop to the JavaScript thread per TLS record
+/// would cost four times as many hops.
+const TELL: usize = 64 * 1024;
 
 /// Why the pump stopped.
 #[derive(Debug)]
@@ -256,37 +250,32 @@ impl Pump {
         }
         match ready!(self.poll_take(connection, cx)) {
             Ok(0) => connection.input_ended(),
-            Ok(_) if self.untold >= RECEIVE => self.tell_reader(connection),
+            Ok(_) if self.untold >= TELL => self.tell_reader(connection),
             Ok(_) => {}
             // Once we have said goodbye ourselves, a peer that just hangs up cuts nothing short.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
                 connection.input_ended();
             }
-            Err(error) => {
-                self.receive_decrypted(connection);
-                return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read)));
-            }
+            Err(error) => return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read))),
         }
         Poll::Ready(Ok(()))
     }
 
     /// Moves what comes in to the connection; 0 is the end.
     fn poll_take(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let count = ready!(self.transport.poll_read(cx, scratch))?;
-            connection.received(&scratch[..count]);
-            self.untold += count;
-            Poll::Ready(Ok(count))
+        let untold = &mut self.untold;
+        self.transport.poll_take(cx, &mut |data| {
+            connection.received(data);
+            *untold += data.len();
         })
     }
 
     /// The same, also of what the runtime has not heard of yet.
     fn poll_take_now(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let count = ready!(self.transport.poll_read_now(cx, scratch))?;
-            connection.received(&scratch[..count]);
-            self.untold += count;
-            Poll::Ready(Ok(count))
+        let untold = &mut self.untold;
+        self.transport.poll_take_now(cx, &mut |data| {
+            connection.received(data);
+            *untold += data.len();
         })
     }
 
@@ -296,7 +285,7 @@ impl Pump {
         if self.discarding_over {
             return Poll::Pending;
         }
-        match ready!(SCRATCH.with_borrow_mut(|scratch| self.transport.poll_read(cx, scratch))) {
+        match ready!(self.transport.poll_take(cx, &mut |_| {})) {
             Ok(1..) => {}
             Ok(0) => {
                 self.discarding_over = true;
@@ -306,20 +295,6 @@ impl Pump {
             Err(_) => self.discarding_over = true,
         }
         Poll::Ready(())
-    }
-
-    /// What came before a failure is delivered before it.
-    fn receive_decrypted(&mut self, connection: &Arc<Connection>) {
-        SCRATCH.with_borrow_mut(|scratch| {
-            loop {
-                let count = self.transport.take_decrypted(scratch);
-                if count == 0 {
-                    break;
-                }
-                connection.received(&scratch[..count]);
-                self.untold += count;
-            }
-        });
     }
 
     fn tell_reader(&mut self, connection: &Arc<Connection>) {
@@ -346,13 +321,10 @@ impl Pump {
         while connection.takes_more() {
             match self.poll_take_now(connection, cx) {
                 Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Err(error)) => {
-                    self.receive_decrypted(connection);
-                    match Failure::from_io(Step::Read, &error).at(Step::Read) {
-                        failure @ Failure::Tls(_) => return failure,
-                        _ => break,
-                    }
-                }
+                Poll::Ready(Err(error)) => match Failure::from_io(Step::Read, &error).at(Step::Read) {
+                    failure @ Failure::Tls(_) => return failure,
+                    _ => break,
+                },
                 // The kernel tells of a reset once, and it told our write: what it calls an end now is none.
                 Poll::Ready(Ok(0)) | Poll::Pending => break,
             }

@@ -1,5 +1,6 @@
 //! Plain or TLS bytes behind one type: what the driver moves them through.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice, Read};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
@@ -9,9 +10,16 @@ use bytes::Bytes;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
 
-use crate::prefetch::Prefetch;
+use crate::tls::{Take, TlsStream};
+
+/// Plain bytes that the driver receives in one call.
+const RECEIVE: usize = 64 * 1024;
+
+thread_local! {
+    /// Shared by every connection of the thread, so that an idle one holds no buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; RECEIVE].into_boxed_slice());
+}
 
 /// The open stream of a connection.
 #[derive(Debug)]
@@ -19,7 +27,7 @@ pub enum Transport {
     /// TCP.
     Plain(TcpStream),
     /// TLS over TCP.
-    Tls(Box<TlsStream<Prefetch>>),
+    Tls(Box<TlsStream>),
 }
 
 impl Transport {
@@ -28,35 +36,43 @@ impl Transport {
         matches!(self, Transport::Plain(_))
     }
 
-    /// Receives into `buffer`; 0 is the end of the stream (for TLS: the peer's close_notify).
+    /// Receives plain bytes into `buffer`; 0 is the end of the stream. Over TLS that is the driver's to do, so there is
+    /// nothing here.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let Transport::Plain(stream) = self else {
+            return Poll::Pending;
+        };
         let mut buffer = ReadBuf::new(buffer);
-        ready!(match self {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-        })?;
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
-    /// Receives what there is although the runtime may not have heard of it; for the last reads of a connection.
-    pub fn poll_read_now(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Transport::Plain(stream) => match (&*SockRef::from(&*stream)).read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-                result => Poll::Ready(result),
-            },
-            Transport::Tls(stream) => {
-                stream.get_mut().0.insist();
-                self.poll_read(cx, buffer)
-            }
+    /// Receives, and gives what came to `take`, piece by piece; returns how much that was. 0 is the end of the stream (for
+    /// TLS: the peer's close_notify). What came before a failure is given before it is told.
+    pub fn poll_take(&mut self, cx: &mut Context<'_>, take: &mut Take<'_>) -> Poll<io::Result<usize>> {
+        if let Transport::Tls(stream) = self {
+            return stream.poll_read(cx, take);
         }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let count = ready!(self.poll_read(cx, scratch))?;
+            take(&scratch[..count]);
+            Poll::Ready(Ok(count))
+        })
     }
 
-    /// Takes what was decrypted already, without receiving more. A failure can come in one batch with bytes before it.
-    pub fn take_decrypted(&mut self, buffer: &mut [u8]) -> usize {
+    /// The same of what there is although the runtime may not have heard of it; for the last reads of a connection.
+    pub fn poll_take_now(&mut self, cx: &mut Context<'_>, take: &mut Take<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(_) => 0,
-            Transport::Tls(stream) => stream.get_mut().1.reader().read(buffer).unwrap_or(0),
+            Transport::Plain(stream) => {
+                SCRATCH.with_borrow_mut(|scratch| match (&*SockRef::from(&*stream)).read(scratch) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                    result => Poll::Ready(result.inspect(|&count| take(&scratch[..count]))),
+                })
+            }
+            Transport::Tls(stream) => {
+                stream.insist();
+                stream.poll_read(cx, take)
+            }
         }
     }
 
@@ -73,7 +89,7 @@ impl Transport {
                     Pin::new(stream).poll_write_vectored(cx, &slices[..buffers.len()])
                 }
             },
-            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, &buffers[0]),
+            Transport::Tls(stream) => stream.poll_write(cx, buffers.iter().map(|buffer| &buffer[..])),
         }
     }
 
@@ -81,7 +97,7 @@ impl Transport {
     pub fn poll_write_slice(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_write(cx, data),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, data),
+            Transport::Tls(stream) => stream.poll_write(cx, [data]),
         }
     }
 
@@ -102,7 +118,7 @@ impl Transport {
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(_) => Poll::Ready(Ok(())),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Tls(stream) => stream.poll_flush(cx),
         }
     }
 
@@ -110,7 +126,7 @@ impl Transport {
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Tls(stream) => stream.poll_shutdown(cx),
         }
     }
 
@@ -118,7 +134,7 @@ impl Transport {
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.get_ref().0.stream(),
+            Transport::Tls(stream) => stream.tcp(),
         }
     }
 
@@ -126,7 +142,7 @@ impl Transport {
     pub fn into_tcp(self) -> TcpStream {
         match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.into_inner().0.into_stream(),
+            Transport::Tls(stream) => stream.into_tcp(),
         }
     }
 }

@@ -64,6 +64,37 @@ async fn a_record_that_the_kernel_took_in_part_is_sent_though_nothing_follows() 
 }
 
 #[tokio::test]
+async fn records_of_any_size_arrive_whole_and_in_order() {
+    let (mut client, mut peer) = opened_plainly().await;
+    let data: Vec<u8> = (0..200_000).map(|index| (index % 251) as u8).collect();
+    let pieces = async {
+        let mut rest = &data[..];
+        for size in [1, 2, 16_384, 3, 16_385, 0, 40_000, 1000].into_iter().cycle() {
+            let (piece, after) = rest.split_at(rest.len().min(size));
+            peer.send(piece).await;
+            rest = after;
+            if rest.is_empty() {
+                break;
+            }
+        }
+    };
+    let (received, ()) = tokio::join!(client.receive(data.len()), pieces);
+    assert!(received == data);
+}
+
+#[tokio::test]
+async fn what_the_server_sends_before_our_last_message_is_read() {
+    let (mut server, settings) = server_and_settings();
+    server.early = b"welcome".to_vec();
+    let (mut client, mut peer) = opened(&server, request_of(settings)).await;
+    assert_eq!(client.receive(7).await, b"welcome");
+    peer.send(b", and more").await;
+    assert_eq!(client.receive(10).await, b", and more");
+    client.stage(b"thanks");
+    assert_eq!(peer.receive(6).await, b"thanks");
+}
+
+#[tokio::test]
 async fn what_is_staged_early_is_sent_after_the_handshake() {
     let (server, settings) = server_and_settings();
     let host = Host::new().await;

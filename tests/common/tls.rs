@@ -1,6 +1,6 @@
 //! The two sides of a handshake: servers, and what a client asks for.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
@@ -27,6 +27,8 @@ pub struct Server {
     pub alpn: Vec<Vec<u8>>,
     /// Clients must show a certificate of this authority, DER.
     pub clients: Option<Vec<u8>>,
+    /// Sent along with the server's last message of the handshake, which in TLS 1.3 comes before the client's.
+    pub early: Vec<u8>,
 }
 
 impl Server {
@@ -36,15 +38,17 @@ impl Server {
             versions: vec![&TLS12, &TLS13],
             alpn: Vec::new(),
             clients: None,
+            early: Vec::new(),
         }
     }
 
     /// Answers the handshake of the client that `peer` is connected to.
     pub async fn secure(&self, peer: Peer) -> io::Result<Peer<TlsStream<TcpStream>>> {
         let acceptor = TlsAcceptor::from(Arc::new(self.config()));
-        within("the server's handshake", acceptor.accept(peer.0))
-            .await
-            .map(Peer)
+        let accepted = acceptor.accept_with(peer.0, |connection| {
+            connection.writer().write_all(&self.early).unwrap();
+        });
+        within("the server's handshake", accepted).await.map(Peer)
     }
 
     fn config(&self) -> ServerConfig {
@@ -68,6 +72,7 @@ impl Server {
         let resolver = SingleCertAndKey::from(CertifiedKey::new(chain, key));
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = self.alpn.clone();
+        config.send_half_rtt_data = !self.early.is_empty();
         config
     }
 }
