@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 
+use crate::block::Block;
+
 /// The driver stops reading ahead when so many bytes are waiting.
 pub const CAPACITY: usize = 256 * 1024;
-
-/// Small receives are put together up to this, so that many of them cost one allocation.
-const BLOCK: usize = 16 * 1024;
 
 /// Received bytes in order. Memory is taken while bytes are waiting and given back when they are read.
 #[derive(Debug, Default)]
 pub struct Inbox {
-    blocks: VecDeque<Vec<u8>>,
+    blocks: VecDeque<Block>,
     /// Bytes of the first block that are read already.
     consumed: usize,
     len: usize,
@@ -33,12 +32,16 @@ impl Inbox {
         self.len >= CAPACITY
     }
 
-    /// Puts bytes at the end.
-    pub fn push(&mut self, data: &[u8]) {
+    /// Puts bytes at the end. Small pieces are put together, so that many of them cost one allocation.
+    pub fn push(&mut self, mut data: &[u8]) {
         self.len += data.len();
-        match self.blocks.back_mut() {
-            Some(last) if last.len() + data.len() <= BLOCK => last.extend_from_slice(data),
-            _ => self.blocks.push_back(data.to_vec()),
+        if self.blocks.back_mut().is_some_and(|last| last.extend(data)) {
+            return;
+        }
+        while !data.is_empty() {
+            let (block, count) = Block::holding(data);
+            self.blocks.push_back(block);
+            data = &data[count..];
         }
     }
 
@@ -47,7 +50,7 @@ impl Inbox {
         let mut filled = 0;
         while filled < target.len() {
             let Some(block) = self.blocks.front() else { break };
-            let unread = &block[self.consumed..];
+            let unread = &block.as_ref()[self.consumed..];
             let count = unread.len().min(target.len() - filled);
             target[filled..filled + count].copy_from_slice(&unread[..count]);
             filled += count;

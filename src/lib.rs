@@ -14,12 +14,14 @@
 //! | [`tls`] | configurations, trust, verification, handshakes, and the stream that comes of one |
 //! | [`queue`] | what is to be sent, in order: bytes, the upgrade, the end |
 //! | [`inbox`] | what was received and not yet read |
+//! | [`block`] | memory for bytes between the threads |
 //! | [`events`] | one event queue and one doorbell per JavaScript environment |
 //! | [`runtime`] | the threads |
 //! | [`error`] | every failure with its code |
 
 #[cfg(feature = "node")]
 mod binding;
+pub mod block;
 pub mod connect;
 pub mod connection;
 pub mod driver;

@@ -9,6 +9,8 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::block::Block;
+
 /// Unsent bytes up to which a write is accepted at once.
 pub const BOUND: u64 = 256 * 1024;
 
@@ -84,7 +86,12 @@ impl<U> SendQueue<U> {
         self.staged += data.len() as u64;
         if data.len() >= MERGE_BELOW {
             self.seal();
-            self.items.push_back(Item::Bytes(Bytes::copy_from_slice(data)));
+            let mut rest = data;
+            while !rest.is_empty() {
+                let (block, count) = Block::holding(rest);
+                self.items.push_back(Item::Bytes(Bytes::from_owner(block)));
+                rest = &rest[count..];
+            }
         } else {
             self.tail.extend_from_slice(data);
             if self.tail.len() >= MERGE_UP_TO {
