@@ -21,6 +21,7 @@ use crate::events::{EventQueue, flag};
 use crate::inbox::Inbox;
 use crate::pump::Pump;
 use crate::queue::{Next, SendQueue};
+use crate::runtime;
 use crate::tls;
 use crate::tuning::Tuning;
 
@@ -276,7 +277,7 @@ struct WakeOnDrop(Option<Waker>);
 impl Drop for WakeOnDrop {
     fn drop(&mut self) {
         if let Some(waker) = self.0.take() {
-            waker.wake();
+            runtime::wake(waker);
         }
     }
 }

@@ -37,15 +37,25 @@ pub fn threads() -> Result<Threads, Failure> {
     })
 }
 
-/// Wakes tasks of the thread that moves bytes. From another thread each of them would cost a system call, so one task
-/// there wakes them all.
-pub fn wake_all(wakers: Vec<Waker>) {
-    if wakers.is_empty() {
-        return;
-    }
+/// Wakes a task of the thread that moves bytes. From another thread each would cost a system call, so one task there wakes
+/// all that came since it last looked.
+pub fn wake(waker: Waker) {
+    wake_all([waker]);
+}
+
+/// [`wake`], of many.
+pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     let mut waking = lock(&WAKING);
+    if !waking.begun {
+        // The tasks are those of a runtime that somebody else made.
+        drop(waking);
+        return wakers.into_iter().for_each(Waker::wake);
+    }
     waking.waiting.extend(wakers);
-    let task = waking.task.take();
+    let task = match waking.waiting.is_empty() {
+        true => None,
+        false => waking.task.take(),
+    };
     drop(waking);
     if let Some(task) = task {
         task.wake();
@@ -54,11 +64,14 @@ pub fn wake_all(wakers: Vec<Waker>) {
 
 static WAKING: Mutex<Waking> = Mutex::new(Waking {
     waiting: Vec::new(),
+    begun: false,
     task: None,
 });
 
 struct Waking {
     waiting: Vec<Waker>,
+    /// There is a task that wakes.
+    begun: bool,
     /// The task that wakes; `None` while it is awake itself.
     task: Option<Waker>,
 }
@@ -66,12 +79,11 @@ struct Waking {
 async fn wake_waiting() {
     poll_fn(|cx: &mut Context<'_>| {
         let mut waking = lock(&WAKING);
+        waking.begun = true;
         waking.task = Some(cx.waker().clone());
         let waiting = std::mem::take(&mut waking.waiting);
         drop(waking);
-        for waker in waiting {
-            waker.wake();
-        }
+        waiting.into_iter().for_each(Waker::wake);
         Poll::Pending
     })
     .await

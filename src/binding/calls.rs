@@ -98,7 +98,7 @@ unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) ->
                 unflushed.drain(..).for_each(|connection| connection.flush());
             } else {
                 let drivers = unflushed.drain(..).filter_map(|connection| connection.hand_over());
-                runtime::wake_all(drivers.collect());
+                runtime::wake_all(drivers);
             }
             Some(0.0)
         })
