@@ -12,7 +12,7 @@ import { writeWorkerdConfig } from './workerd-config.mjs';
 
 const HOST = '127.0.0.1';
 
-/** Builds server and native client with a profile of Cargo's; returns their paths, `{ nativeServer, nativeClient }`. */
+/** Builds what is native with a profile of Cargo's; returns the paths, `{ nativeServer, nativeClient, nativeHandover }`. */
 export function buildNative(profile) {
   const args = ['build', '--locked', '--manifest-path', 'bench/native/Cargo.toml', '--profile', profile];
   const env = { CARGO_TARGET_DIR: join(root, 'target'), ...process.env };
@@ -27,7 +27,11 @@ export function buildNative(profile) {
   const messages = stdout.trim().split('\n');
   const built = messages.map((line) => JSON.parse(line).executable).filter(Boolean);
   const find = (name) => built.find((path) => basename(path).startsWith(name));
-  return { nativeServer: find('bench-server'), nativeClient: find('bench-client') };
+  return {
+    nativeServer: find('bench-server'),
+    nativeClient: find('bench-client'),
+    nativeHandover: find('bench-handover'),
+  };
 }
 
 /**

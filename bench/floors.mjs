@@ -1,5 +1,8 @@
-// What every implementation over web streams pays on this Node before it has moved a byte, for docs/performance.md:
-// `node --expose-gc bench/floors.mjs`.
+// What every implementation over web streams, or with a thread of its own, pays on this Node before it has moved a byte, for
+// docs/performance.md: `node --expose-gc bench/floors.mjs`.
+
+import { execFileSync } from 'node:child_process';
+import { buildNative } from './environment.mjs';
 
 const ROUNDS = 5;
 
@@ -54,7 +57,10 @@ function pair() {
 const reader = new ReadableStream(source, { highWaterMark: 0 }).getReader();
 const writer = new WritableStream({ write() {} }).getWriter();
 
+const { nativeHandover } = buildNative('release');
+
 console.table({
+  'one thread wakes another': { time: `${1000 * Number(execFileSync(nativeHandover, { encoding: 'utf8' }))} ns` },
   'a read of 64 B that is there': { time: await timeOf(50_000, () => reader.read()) },
   'the same without a stream': {
     time: await timeOf(50_000, () => Promise.resolve({ value: new Uint8Array(64), done: false })),

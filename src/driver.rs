@@ -21,7 +21,7 @@ use crate::error::{Failure, Step};
 use crate::pump::Turn;
 use crate::runtime::Threads;
 use crate::tls;
-use crate::transport::Transport;
+use crate::transport::{Transport, with_scratch};
 use crate::tuning::reset_on_close;
 
 /// After our end of the stream the peer's bytes are read into the void, for so long at most ...
@@ -290,12 +290,11 @@ enum End {
 
 async fn into_the_void(stream: &TcpStream, limit: u64) -> End {
     let mut left = limit;
-    let mut scratch = vec![0; 16 * 1024];
     while left > 0 {
         if !matches!(timeout(DRAIN_TIME, stream.readable()).await, Ok(Ok(()))) {
             return End::Peer;
         }
-        match stream.try_read(&mut scratch) {
+        match with_scratch(|scratch| stream.try_read(scratch)) {
             Ok(count @ 1..) => left = left.saturating_sub(count as u64),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Ok(0) | Err(_) => return End::Peer,

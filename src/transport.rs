@@ -21,6 +21,11 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; RECEIVE].into_boxed_slice());
 }
 
+/// Calls `use_it` with memory of the thread's, for what is received and thrown away or copied at once.
+pub fn with_scratch<T>(use_it: impl FnOnce(&mut [u8]) -> T) -> T {
+    SCRATCH.with_borrow_mut(|scratch| use_it(scratch))
+}
+
 /// The open stream of a connection.
 #[derive(Debug)]
 pub enum Transport {
@@ -53,7 +58,7 @@ impl Transport {
         if let Transport::Tls(stream) = self {
             return stream.poll_read(cx, take);
         }
-        SCRATCH.with_borrow_mut(|scratch| {
+        with_scratch(|scratch| {
             let count = ready!(self.poll_read(cx, scratch))?;
             take(&scratch[..count]);
             Poll::Ready(Ok(count))
@@ -63,12 +68,10 @@ impl Transport {
     /// The same of what there is although the runtime may not have heard of it; for the last reads of a connection.
     pub fn poll_take_now(&mut self, cx: &mut Context<'_>, take: &mut Take<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(stream) => {
-                SCRATCH.with_borrow_mut(|scratch| match (&*SockRef::from(&*stream)).read(scratch) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-                    result => Poll::Ready(result.inspect(|&count| take(&scratch[..count]))),
-                })
-            }
+            Transport::Plain(stream) => with_scratch(|scratch| match (&*SockRef::from(&*stream)).read(scratch) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                result => Poll::Ready(result.inspect(|&count| take(&scratch[..count]))),
+            }),
             Transport::Tls(stream) => {
                 stream.insist();
                 stream.poll_read(cx, take)
