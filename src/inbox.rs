@@ -4,8 +4,9 @@ use std::collections::VecDeque;
 
 use crate::block::Block;
 
-/// The driver stops reading ahead when so many bytes are waiting.
-pub const CAPACITY: usize = 256 * 1024;
+/// The driver stops reading ahead when so many bytes are waiting, and goes on when half of them are: to be woken for each
+/// chunk that was read would take a hop to the other thread for each.
+pub const CAPACITY: usize = 512 * 1024;
 
 /// Received bytes in order. Memory is taken while bytes are waiting and given back when they are read.
 #[derive(Debug, Default)]
@@ -30,6 +31,11 @@ impl Inbox {
     /// Whether the driver should pause.
     pub fn is_full(&self) -> bool {
         self.len >= CAPACITY
+    }
+
+    /// Whether a driver that paused should go on.
+    pub fn is_low(&self) -> bool {
+        self.len <= CAPACITY / 2
     }
 
     /// Puts bytes at the end. Small pieces are put together, so that many of them cost one allocation.
@@ -99,12 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn it_is_full_at_its_capacity() {
+    fn it_is_full_at_its_capacity_and_low_at_half_of_it() {
         let mut inbox = Inbox::default();
         inbox.push(&vec![0; CAPACITY - 1]);
         assert!(!inbox.is_full());
         inbox.push(&[0]);
-        assert!(inbox.is_full());
+        assert!(inbox.is_full() && !inbox.is_low());
+        inbox.read(&mut [0; CAPACITY / 2 - 1]);
+        assert!(!inbox.is_low());
+        inbox.read(&mut [0]);
+        assert!(inbox.is_low());
         inbox.clear();
         assert_eq!(inbox.len(), 0);
     }

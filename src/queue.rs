@@ -1,7 +1,8 @@
 //! What is to be sent, in order: bytes, the upgrade to TLS, the end.
 //!
 //! Positions count the bytes of a connection from its first. A write is *staged* when its bytes are in the queue and
-//! *accepted* once no more than [`BOUND`] bytes up to its own last are still unsent; that is when its promise settles.
+//! *accepted* if no more than [`BOUND`] bytes up to its own last are unsent, else once half of that are; that is when its
+//! promise settles.
 //! Once the peer has ended its side it may be gone altogether, and only the kernel knows: from then on a write is accepted
 //! when it is sent.
 
@@ -141,15 +142,26 @@ impl<U> SendQueue<U> {
     /// Accepts the write that ends at `position` if few enough bytes wait; else remembers to tell of it.
     pub fn accept(&mut self, position: u64) -> bool {
         self.awaited = Some(position);
-        self.awaited_is_accepted()
+        self.awaited_is_within(self.bound)
     }
 
-    /// True once, when the write that is waited for has become acceptable.
-    pub fn awaited_is_accepted(&mut self) -> bool {
+    /// True once, when the queue has opened for the write that is waited for.
+    pub fn opens_for_awaited(&mut self) -> bool {
+        self.awaited_is_within(self.bound)
+    }
+
+    /// True once, when so much was sent that the write that is waited for is accepted. Half the bound is left then, for
+    /// the writer to have room for several writes and the sender something to send meanwhile: to be told after each
+    /// write that was sent would take a hop to the other thread for each.
+    pub fn frees_awaited(&mut self) -> bool {
+        self.awaited_is_within(self.bound / 2)
+    }
+
+    fn awaited_is_within(&mut self, bound: u64) -> bool {
         match self.awaited {
             Some(position)
                 if self.open_to.is_some_and(|limit| position <= limit)
-                    && position.saturating_sub(self.sent) <= self.bound =>
+                    && position.saturating_sub(self.sent) <= bound =>
             {
                 self.awaited = None;
                 self.accepted = self.accepted.max(position);
@@ -353,13 +365,24 @@ mod tests {
     fn a_write_is_accepted_when_few_enough_bytes_wait() {
         let mut queue = SendQueue::<()>::default();
         queue.open();
-        let large = queue.stage(&vec![0; BOUND as usize + 10]);
+        let small = queue.stage(&[0; BOUND as usize]);
+        assert!(queue.accept(small));
+        let large = queue.stage(&[0; 10]);
         assert!(!queue.accept(large));
-        queue.sent(9);
-        assert!(!queue.awaited_is_accepted());
+        queue.sent(BOUND as usize / 2 + 9);
+        assert!(!queue.frees_awaited());
         queue.sent(1);
-        assert!(queue.awaited_is_accepted());
-        assert!(!queue.awaited_is_accepted());
+        assert!(queue.frees_awaited());
+        assert!(!queue.frees_awaited());
+    }
+
+    #[test]
+    fn a_write_that_waits_for_the_queue_to_open_needs_no_more_room_than_another() {
+        let mut queue = SendQueue::<()>::default();
+        let early = queue.stage(&[0; BOUND as usize]);
+        assert!(!queue.accept(early));
+        queue.open();
+        assert!(queue.opens_for_awaited());
     }
 
     #[test]
@@ -370,7 +393,7 @@ mod tests {
         let last = queue.stage(b"last");
         assert!(!queue.accept(last));
         queue.sent(4);
-        assert!(queue.awaited_is_accepted());
+        assert!(queue.frees_awaited());
     }
 
     #[test]
@@ -379,7 +402,7 @@ mod tests {
         let early = queue.stage(b"early");
         assert!(!queue.accept(early));
         queue.open();
-        assert!(queue.awaited_is_accepted());
+        assert!(queue.opens_for_awaited());
     }
 
     #[test]
@@ -395,7 +418,7 @@ mod tests {
         queue.take_upgrade();
         assert!(!queue.accept(secret));
         queue.open();
-        assert!(queue.awaited_is_accepted());
+        assert!(queue.opens_for_awaited());
     }
 
     #[test]

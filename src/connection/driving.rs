@@ -139,7 +139,7 @@ impl Connection {
         let mut state = self.lock();
         state.info = Some(info);
         state.queue.open();
-        let writable = if state.queue.awaited_is_accepted() {
+        let writable = if state.queue.opens_for_awaited() {
             flag::WRITABLE
         } else {
             0
@@ -151,7 +151,7 @@ impl Connection {
     pub fn sent(self: &Arc<Self>, count: usize) {
         let mut state = self.lock();
         state.queue.sent(count);
-        if state.queue.awaited_is_accepted() {
+        if state.queue.frees_awaited() {
             self.raise(state, flag::WRITABLE);
         }
     }

@@ -187,9 +187,9 @@ impl Connection {
     pub fn read(self: &Arc<Self>, target: &mut [u8]) -> Read {
         let mut state = self.change();
         if !state.inbox.is_empty() {
-            let was_full = state.inbox.is_full();
+            let was_low = state.inbox.is_low();
             let count = state.inbox.read(target);
-            if was_full && !state.inbox.is_full() {
+            if !was_low && state.inbox.is_low() {
                 state.wake_driver();
             }
             return Read::Bytes(count);

@@ -79,7 +79,7 @@ impl Server {
 
 /// Where both providers are built in, the server takes the one that the client does not: the three builds that can be
 /// made test each provider with itself, and the two with each other.
-fn provider() -> Arc<CryptoProvider> {
+pub fn provider() -> Arc<CryptoProvider> {
     #[cfg(feature = "ring")]
     return Arc::new(rustls::crypto::ring::default_provider());
     #[cfg(not(feature = "ring"))]
