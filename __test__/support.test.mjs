@@ -10,6 +10,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import pg from 'pg';
 import { createAuthority, inDays, selfSigned } from './support/certs.mjs';
+import { established } from './support/extra-tcp.mjs';
 import { startPostgres } from './support/postgres.mjs';
 import { inline, openDescriptors, runNode, until } from './support/process.mjs';
 import {
@@ -204,6 +205,15 @@ function recordTypes(bytes) {
   for (let at = 0; at < bytes.length; at += 5 + bytes.readUInt16BE(at + 3)) types.push(bytes[at]);
   return types;
 }
+
+test('the log of a connection is not taken for that of a later one from the same port', async (t) => {
+  const server = await served(t, sink());
+  // As many as there are ports: whichever this connection gets, an earlier one had it.
+  const connections = Array.from({ length: 2 ** 16 }, (_, port) => ({ peer: { port } }));
+  const accepted = established(t, { address: server.address, connections });
+  connections.push(await server.connection(0));
+  assert.equal((await accepted).log, await server.connection(0));
+});
 
 describe('TLS servers', async () => {
   const authority = await createAuthority();

@@ -117,10 +117,14 @@ export async function readExactly(reader, count) {
 
 /** A connection that is up, with a writer and a reader: `{ socket, writer, reader, log }`. */
 export async function established(t, server, options) {
+  // The port of a connection that was reset may be the next one's, so those that were there before are left out.
+  const before = server.connections.length;
   const socket = dial(t, server, options);
   const { localAddress } = await socket.opened;
   const isOurs = ({ peer }) => localAddress.endsWith(`:${peer.port}`);
-  const log = await until(() => server.connections.find(isOurs), { what: 'the server sees the connection' });
+  const log = await until(() => server.connections.slice(before).find(isOurs), {
+    what: 'the server sees the connection',
+  });
   return { socket, writer: socket.writable.getWriter(), reader: socket.readable.getReader(), log };
 }
 
