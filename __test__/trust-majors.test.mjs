@@ -1,16 +1,18 @@
 // Whom the package trusts by default is whom Node trusts, on every major and with every setting: the table of docs/trust.md.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { nodeMajors } from '../scripts/node-majors.mjs';
 import { createAuthority } from './support/certs.mjs';
+import { oid, sequence, set, utf8 } from './support/der.mjs';
 import { inline, root, runNode } from './support/process.mjs';
 import { closer, overTls, serve } from './support/servers.mjs';
 
-/** The certificate of the server's authority is in FILE, or not in any file at all. */
+/** The certificate of the server's authority is in FILE, HASHED and NAMED, or not in any file at all. */
 const settings = {
   nothing: {},
   'NODE_EXTRA_CA_CERTS=FILE': { env: { NODE_EXTRA_CA_CERTS: 'FILE' } },
@@ -22,6 +24,14 @@ const settings = {
   '--use-openssl-ca, SSL_CERT_FILE=FILE': { flags: ['--use-openssl-ca'], env: { SSL_CERT_FILE: 'FILE' } },
   'NODE_OPTIONS=--use-openssl-ca, SSL_CERT_FILE=FILE': {
     env: { NODE_OPTIONS: '--use-openssl-ca', SSL_CERT_FILE: 'FILE' },
+  },
+  '--use-openssl-ca, SSL_CERT_DIR with it by its hash': {
+    flags: ['--use-openssl-ca'],
+    env: { SSL_CERT_DIR: 'HASHED' },
+  },
+  '--use-openssl-ca, SSL_CERT_DIR with it by another name': {
+    flags: ['--use-openssl-ca'],
+    env: { SSL_CERT_DIR: 'NAMED' },
   },
   '--use-openssl-ca, NODE_EXTRA_CA_CERTS=FILE': { flags: ['--use-openssl-ca'], env: { NODE_EXTRA_CA_CERTS: 'FILE' } },
   'tls.setDefaultCACertificates() with it': { before: 'tls.setDefaultCACertificates([authority])' },
@@ -89,7 +99,13 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'trust-'));
   const made = await createAuthority('Root');
   authority = made.pem;
-  writeFileSync(join(folder, 'root.pem'), authority);
+  const put = (path) => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), authority);
+  };
+  put('root.pem');
+  put('named/root.pem');
+  put(`hashed/${hashOf('Root')}.0`);
   const { chain, key } = await made.issue();
   server = await serve(overTls({ cert: chain, key }, closer('x')));
 });
@@ -108,9 +124,9 @@ for (const [index, { major, path, missing }] of nodeMajors().entries()) {
     for (const [setting, { flags = [], env = {}, before: first }] of Object.entries(settings)) {
       const cell = documented.get(setting)?.[index];
       test(`with ${setting}: ${cell}`, { skip: missing }, async () => {
-        const file = join(folder, 'root.pem');
+        const paths = { FILE: 'root.pem', HASHED: 'hashed', NAMED: 'named' };
         const variables = Object.fromEntries(
-          Object.entries(env).map(([name, value]) => [name, value === 'FILE' ? file : value]),
+          Object.entries(env).map(([name, value]) => [name, value in paths ? join(folder, paths[value]) : value]),
         );
         const given = JSON.stringify({ packageRoot: root, port: server.port, authority });
         const { code, stdout, stderr } = await runNode([...flags, ...inline(program(first))], {
@@ -132,3 +148,23 @@ function outcome({ code, stdout, stderr }) {
   const [ours, theirs] = verdicts.map((isTrusted) => (isTrusted ? 'yes' : 'no'));
   return ours === theirs ? ours : `${ours}; Node: ${theirs}`;
 }
+
+/** The name by which OpenSSL finds the certificate of an authority with this common name. */
+function hashOf(commonName) {
+  const canonical = set(sequence(oid('2.5.4.3'), utf8(commonName.toLowerCase())));
+  return createHash('sha1').update(canonical).digest().readUInt32LE().toString(16).padStart(8, '0');
+}
+
+// The test of the table sees who is trusted, not who is trusted no more.
+const [{ path: oldest, missing: oldestMissing }] = nodeMajors();
+test('with --use-openssl-ca the certificates that the oldest Node bundles count no more', {
+  skip: oldestMissing,
+}, async () => {
+  const count = "import trust from './lib/trust.js'; console.log(trust.defaultTrust().length)";
+  const counted = async (flags) => {
+    const env = { SSL_CERT_FILE: join(folder, 'root.pem'), SSL_CERT_DIR: '' };
+    return Number((await runNode([...flags, ...inline(count)], { node: oldest, env })).stdout);
+  };
+  assert.ok((await counted([])) > 100);
+  assert.equal(await counted(['--use-openssl-ca']), 1);
+});

@@ -30,11 +30,31 @@ function defaultTrust() {
 }
 
 function readDefault(source) {
-  const blocks = source === openSslDefault ? [...source, ...tls.getCACertificates('system')] : source;
-  const certificates = blocks.map(decodeBlock);
-  // Where Node lists its certificates, those of the extra file are among them.
-  if (!tls.getCACertificates && extraFile) certificates.push(...readExtraFile());
+  const listed = source.map(decodeBlock);
+  if (tls.getCACertificates) {
+    // The extra file's are in Node's list, the store's are not. Node's list for the system has those of its folders by any name.
+    const store = source === openSslDefault ? (readStore() ?? tls.getCACertificates('system').map(decodeBlock)) : [];
+    return unique([...listed, ...store]);
+  }
+  const certificates = (usesOpenSslStore && readStore()) || listed;
+  if (extraFile) certificates.push(...readExtraFile());
   return unique(certificates);
+}
+
+/** Null if it cannot be told where the store is. */
+function readStore() {
+  return require('./openssl-store.js').openSslStore()?.flatMap(readStoreFile) ?? null;
+}
+
+/** As OpenSSL does: a file that is missing or has a fault in it counts for nothing, and nobody is told. */
+function readStoreFile(file) {
+  try {
+    const blocks = readFileSync(file, 'latin1').match(CERTIFICATE) ?? [];
+    // Those marked as TRUSTED say for what, and may say for nothing, which nothing here reads.
+    return blocks.filter((block) => !block.includes(' TRUSTED ')).map((block) => new X509Certificate(block).raw);
+  } catch {
+    return [];
+  }
 }
 
 /** As Node does: what comes before the first fault counts, and the program goes on with a warning. */
