@@ -135,7 +135,7 @@ describe('default trust', () => {
     assert.deepEqual(value, [true, ['CN=First'], 0]);
   });
 
-  describe('with --use-openssl-ca', { skip: !hasList }, () => {
+  describe('with --use-openssl-ca', () => {
     const files = () => ({ SSL_CERT_FILE: join(folder, 'first.pem'), SSL_CERT_DIR: folder });
 
     test('is the store of OpenSSL', async () => {
@@ -149,6 +149,41 @@ describe('default trust', () => {
       const code = `defaultTrust(); tls.setDefaultCACertificates([]); report(defaultTrust().length);`;
       assert.equal((await inChild(code, { env: files(), flags: ['--use-openssl-ca'] })).value, 0);
     });
+  });
+
+  test('is made into trust anchors once, when TLS first needs it, and anew after it was replaced', async () => {
+    const { value } = await inChild(`
+      import { createRequire } from 'node:module';
+      const require = createRequire(${JSON.stringify(join(root, 'index.js'))});
+      // In the place of the addon's class before anybody has taken it from there.
+      const addon = require('./binding.js');
+      let made = 0;
+      addon.TrustStore = class extends addon.TrustStore {
+        constructor(...args) {
+          super(...args);
+          made += 1;
+        }
+      };
+      const { connect, createBinding } = require('./index.js');
+      const counts = [];
+      const counted = async (connectTo, options) => {
+        const socket = connectTo('127.0.0.1:1', options);
+        counts.push(made);
+        await Promise.allSettled([socket.opened, socket.close()]);
+      };
+      const secureTransport = 'on';
+      await counted(connect, {});
+      await counted(connect, { secureTransport });
+      await counted(connect, { secureTransport });
+      await counted(connect, { secureTransport, tls: { minVersion: 'TLSv1.3', ALPNProtocols: ['h2'] } });
+      await counted(createBinding({ lockTls: true }).connect, { secureTransport });
+      await counted(createBinding({ tls: { maxVersion: 'TLSv1.2' } }).connect, { secureTransport });
+      tls.setDefaultCACertificates?.([]);
+      await counted(connect, { secureTransport });
+      await counted(createBinding({}).connect, { secureTransport });
+      report(counts);
+    `);
+    assert.deepEqual(value, [0, 1, 1, 1, 1, 1, ...(canReplace ? [2, 2] : [1, 1])]);
   });
 
   test('is not read when the module is loaded', async () => {
