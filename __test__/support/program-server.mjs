@@ -13,6 +13,9 @@ const START_LIMIT = 30_000;
 const STOP_LIMIT = 10_000;
 const ATTEMPTS = 5;
 
+// Programs have sockets in their folders, and the path of one has 107 characters at most: Dovecot adds 60 to this.
+const parent = tmpdir().length > 40 ? '/tmp' : tmpdir();
+
 /**
  * Starts a program.
  *
@@ -32,7 +35,7 @@ export async function startProgram(name, { configure, ready, as = 'nobody', env 
   if (path === null) throw new Error(`this test ${howToGet([name])}`);
 
   const { user, group, uid, gid } = identityOf(isRoot ? as : []);
-  const folder = await mkdtemp(join(tmpdir(), `winter-sockets-${name}-`));
+  const folder = await mkdtemp(join(parent, `winter-sockets-${name}-`));
   const own = (file) => isRoot && chown(file, uid, gid);
   const makeFolder = async (inside) => {
     await mkdir(join(folder, inside), { recursive: true, mode: 0o700 });
