@@ -1,9 +1,8 @@
 // createBinding(): what it takes and refuses, and that each setting has its effect on the wire or on the descriptor.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +10,7 @@ import { inspect } from 'node:util';
 import * as winter from '../index.js';
 import { book, dialBound, owned } from './support/bindings.mjs';
 import { createAuthority, encryptedKey } from './support/certs.mjs';
-import { assertSocketError, dial, linuxOnly, rejection, served, watchDescriptors } from './support/extra-tcp.mjs';
+import { assertSocketError, dial, rejection, served, watchDescriptors } from './support/extra-tcp.mjs';
 import { exchange, limit, modes } from './support/extra-tls.mjs';
 import { echo, overTls, sink } from './support/servers.mjs';
 
@@ -259,22 +258,6 @@ for (const { name, secureTransport, wrap } of modes) {
       await (await openBound(t, { tls: trusting }, server)).opened;
     });
 
-    test('the secrets of its sessions are logged where it says so, and nowhere for the variable', async (t) => {
-      const server = await served(t, wrap(identity, echo()));
-      const keyLogFile = join(folder, `keys-${secureTransport}.log`);
-      process.env.SSLKEYLOGFILE = join(folder, `unasked-${secureTransport}.log`);
-      t.after(() => delete process.env.SSLKEYLOGFILE);
-      await (await openBound(t, { tls: { ca: authority.pem } }, server)).opened;
-      assert.throws(() => statSync(process.env.SSLKEYLOGFILE), { code: 'ENOENT' });
-      await (await openBound(t, { tls: { ca: authority.pem, keyLogFile } }, server)).opened;
-      const lines = readFileSync(keyLogFile, 'utf8').trim().split('\n');
-      assert.ok(
-        lines.some((line) => /^CLIENT_TRAFFIC_SECRET_0 [0-9a-f]{64} [0-9a-f]+$/.test(line)),
-        lines.join('\n'),
-      );
-      assert.equal(statSync(keyLogFile).mode & 0o777, 0o600);
-    });
-
     test('[D2] sessions are resumed within a binding and never from one to another', async (t) => {
       const server = await served(t, wrap({ ...identity, maxVersion: 'TLSv1.2' }, echo()));
       const config = { tls: { ca: authority.pem }, lookup: book(server.host) };
@@ -292,12 +275,6 @@ for (const { name, secureTransport, wrap } of modes) {
     });
   });
 }
-
-test('a pipe for a key log is refused at once, and not waited for', { ...linuxOnly }, () => {
-  const pipe = join(folder, 'pipe');
-  assert.equal(spawnSync('mkfifo', [pipe]).status, 0);
-  assert.match(thrownBy({ tls: { keyLogFile: pipe } }).message, /"config.tls.keyLogFile" is no regular file/);
-});
 
 describe('what is slipped into the prototype of every object', limit, () => {
   for (const lockTls of [true, false]) {

@@ -41,7 +41,8 @@ pub struct Settings {
     pub min_version: Version,
     /// The newest version offered.
     pub max_version: Version,
-    /// The file to append the secrets of each session to. Whoever reads it can decrypt what is recorded.
+    /// The file to append the secrets of each session to. Whoever reads it can decrypt what is recorded. No handshake waits
+    /// for it.
     pub key_log: Option<PathBuf>,
 }
 
