@@ -80,9 +80,9 @@ const _: () = assert!(
 pub enum LookupBy {
     /// The system's resolver.
     System = 0,
-    /// A function of the host's.
+    /// A function of the host's, or of the application's where the host has set none.
     Host = 1,
-    /// A function of the application's.
+    /// A function of the application's in place of the host's.
     Application = 2,
 }
 

@@ -34,7 +34,7 @@ pub enum Target {
         host: String,
         /// That of the addresses, too.
         port: u16,
-        /// Whether the host vouches for the lookup, and not the application.
+        /// Whether a rule that allows the name holds for what the lookup finds: see [`Candidate::vouched`].
         vouched: bool,
     },
 }

@@ -57,8 +57,9 @@ pub struct Candidate<'a> {
     pub host: &'a str,
     /// One of its addresses.
     pub address: SocketAddr,
-    /// Whether the address comes from a resolver of the host's. An application that brings its own can claim any address for
-    /// any name, so that a name says nothing then.
+    /// Whether the name may count in `allow`. It may not where the host has set a lookup and the application has put one of its
+    /// own in its place, which can claim any address for any name. It may with the system's resolver, with the host's lookup,
+    /// and with an application's where the host has set none and so leaves names to it.
     pub vouched: bool,
 }
 
@@ -349,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_whose_address_the_application_claims_allows_nothing_and_is_denied_all_the_same() {
+    fn a_name_that_nobody_vouches_for_allows_nothing_and_is_denied_all_the_same() {
         let claimed = Candidate {
             vouched: false,
             ..candidate("db.test", "192.0.2.1")
