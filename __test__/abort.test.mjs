@@ -42,7 +42,7 @@ const ways = [
 ];
 
 for (const { name, start } of ways) {
-  describe(name, { timeout: 30_000 }, () => {
+  describe(name, { timeout: 120_000 }, () => {
     test('[B2] while connecting rejects everything with the reason, and the descriptor goes', linuxOnly, async (t) => {
       const hole = await blackhole();
       t.after(() => hole.close());
@@ -162,7 +162,7 @@ for (const { name, start } of ways) {
   });
 }
 
-describe('close(reason)', { timeout: 30_000 }, () => {
+describe('close(reason)', { timeout: 120_000 }, () => {
   test('[B2] takes any reason but undefined, as it is', async (t) => {
     const server = await served(t, sink());
     for (const given of [null, 0, '', false, 'text', { plain: 'object' }, new TypeError('mine')]) {
@@ -192,7 +192,7 @@ describe('close(reason)', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the signal', { timeout: 30_000 }, () => {
+describe('the signal', { timeout: 120_000 }, () => {
   test('[B2] that is aborted already opens nothing', async (t) => {
     const server = await served(t, sink());
     const socket = dial(t, server, { signal: AbortSignal.abort(reason) });

@@ -39,7 +39,7 @@ async function standsStill(count) {
   return last;
 }
 
-describe('a peer that sends without end', { timeout: 60_000 }, () => {
+describe('a peer that sends without end', { timeout: 120_000 }, () => {
   for (const reads of [0, 1]) {
     test(`[E3] is held up when nobody reads ${reads === 0 ? 'at all' : 'on'}`, async (t) => {
       const { reader, log } = await established(t, await served(t, sender(GiB)));
@@ -91,7 +91,7 @@ describe('a peer that sends without end', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a peer that does not read', { timeout: 60_000 }, () => {
+describe('a peer that does not read', { timeout: 120_000 }, () => {
   test('[E3] makes writes wait; desiredSize and ready tell', async (t) => {
     const { writer } = await established(t, await served(t, silent()));
     const { ready } = writer;
@@ -168,7 +168,7 @@ describe('a peer that does not read', { timeout: 60_000 }, () => {
   });
 });
 
-describe('highWaterMark', { timeout: 60_000 }, () => {
+describe('highWaterMark', { timeout: 120_000 }, () => {
   test('[E3] is what desiredSize starts at, in bytes', async (t) => {
     const server = await served(t, sink());
     for (const [given, expected] of [

@@ -33,7 +33,7 @@ new ReadableStream({ type: 'bytes' }).getReader({ mode: 'byob' }).read(new Uint8
   },
 });
 
-describe('a BYOB read', { timeout: 30_000 }, () => {
+describe('a BYOB read', { timeout: 120_000 }, () => {
   test('[E4] detaches the buffer at once, and gives its memory back with the same offset', async (t) => {
     const { reader } = await readerTo(t, greeter('hello'));
     const buffer = new ArrayBuffer(64);
@@ -125,7 +125,7 @@ describe('a BYOB read', { timeout: 30_000 }, () => {
   });
 });
 
-describe('at the end of the stream', { timeout: 30_000 }, () => {
+describe('at the end of the stream', { timeout: 120_000 }, () => {
   test('[C1] a BYOB read gives an empty view of its memory, again and again', async (t) => {
     const { socket, reader } = await readerTo(t, closer('bye'));
     assert.equal(textOf(await reader.read(new Uint8Array(8))), 'bye');
@@ -167,7 +167,7 @@ describe('at the end of the stream', { timeout: 30_000 }, () => {
   }
 });
 
-describe('a read with a minimum', { timeout: 30_000, skip: !hasMin && 'this Node has no min' }, () => {
+describe('a read with a minimum', { timeout: 120_000, skip: !hasMin && 'this Node has no min' }, () => {
   test('[E4] waits for so many bytes', async (t) => {
     const { socket, reader } = await readerTo(t, echo());
     const writer = socket.writable.getWriter();

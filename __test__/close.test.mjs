@@ -32,7 +32,7 @@ async function timed(promise) {
   return performance.now() - start;
 }
 
-describe('close() while connecting', { timeout: 30_000, ...linuxOnly }, () => {
+describe('close() while connecting', { timeout: 120_000, ...linuxOnly }, () => {
   test('[B3] with nothing queued gives up at once, and the descriptor goes', async (t) => {
     const hole = await blackhole();
     t.after(() => hole.close());
@@ -105,7 +105,7 @@ describe('close() while connecting', { timeout: 30_000, ...linuxOnly }, () => {
   });
 });
 
-describe('close() of an open connection', { timeout: 30_000 }, () => {
+describe('close() of an open connection', { timeout: 120_000 }, () => {
   test('[C1] resolves with undefined after closed has, and the peer sees FIN', async (t) => {
     const { socket, log } = await established(t, await served(t, sink()));
     const order = [];

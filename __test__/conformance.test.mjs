@@ -14,7 +14,7 @@ const lines = readFileSync(new URL('./conformance/recorded.jsonl', import.meta.u
   .trim()
   .split('\n');
 const recorded = Object.fromEntries(lines.map((line) => JSON.parse(line)).map(({ name, outcome }) => [name, outcome]));
-const timeout = 60_000;
+const timeout = 120_000;
 
 /** Whether an outcome is the recorded one, but that a SocketError may stand for an Error or a TypeError. */
 function agrees(seen, expected) {

@@ -18,7 +18,7 @@ import { blackhole, pattern, refusedPort, sink } from './support/servers.mjs';
 
 watchDescriptors();
 
-describe('a failed connection', { timeout: 30_000 }, () => {
+describe('a failed connection', { timeout: 120_000 }, () => {
   test('[B1][B5] rejects opened, closed, pending reads and writes with one error, which tells what happened', async (t) => {
     const port = await refusedPort();
     const socket = dial(t, `127.0.0.1:${port}`);
@@ -127,7 +127,7 @@ describe('a failed connection', { timeout: 30_000 }, () => {
   });
 });
 
-describe('writing before the connection is up', { timeout: 30_000 }, () => {
+describe('writing before the connection is up', { timeout: 120_000 }, () => {
   test('[E5] arrives first and in order', async (t) => {
     const server = await served(t, sink());
     const socket = dial(t, server);

@@ -18,7 +18,6 @@ async function runs(code) {
       process.on('uncaughtException', (error) => report('uncaught', error));
       ${code}
     `),
-    { timeout: 20_000 },
   );
   assert.equal(stderr, '');
   return rest;
@@ -30,7 +29,7 @@ async function exits(code) {
   return stdout.trim();
 }
 
-describe('the process exits by itself', { timeout: 60_000 }, () => {
+describe('the process exits by itself', { timeout: 120_000 }, () => {
   test('[C6] soon after a socket is closed', async (t) => {
     const { address } = await served(t, echo());
     // Time that the event loop spent in waiting, which a busy machine does not add to.
@@ -119,7 +118,7 @@ describe('the process exits by itself', { timeout: 60_000 }, () => {
   });
 });
 
-describe('the process stays alive', { timeout: 60_000 }, () => {
+describe('the process stays alive', { timeout: 120_000 }, () => {
   // The timer alone would not keep it alive, so what it reports is proof.
   const later = (code) => `setTimeout(() => { report('alive'); ${code} }, 300).unref();`;
 
@@ -172,7 +171,7 @@ describe('the process stays alive', { timeout: 60_000 }, () => {
   });
 });
 
-describe('process.exit()', { timeout: 60_000 }, () => {
+describe('process.exit()', { timeout: 120_000 }, () => {
   test('[G3] gives the code that was asked for, with a hundred transfers in flight', async (t) => {
     const { address } = await served(t, echo());
     const code = `

@@ -24,7 +24,7 @@ watchDescriptors();
 const DONE = { value: undefined, done: true };
 const textOf = ({ value }) => Buffer.from(value).toString();
 
-describe('the end of the peer, with allowHalfOpen false', { timeout: 30_000 }, () => {
+describe('the end of the peer, with allowHalfOpen false', { timeout: 120_000 }, () => {
   test('[C3] once read closes the writable, resolves closed and releases the descriptor', linuxOnly, async (t) => {
     const { socket, reader, writer, log } = await established(t, await served(t, closer('bye')));
     const before = openDescriptors();
@@ -97,7 +97,7 @@ describe('the end of the peer, with allowHalfOpen false', { timeout: 30_000 }, (
   });
 });
 
-describe('the end of the peer, with allowHalfOpen true', { timeout: 30_000 }, () => {
+describe('the end of the peer, with allowHalfOpen true', { timeout: 120_000 }, () => {
   test('[C3] leaves the writable open: 1 MiB written after it arrives complete', async (t) => {
     const { socket, reader, writer, log } = await established(t, await served(t, closer('bye')), {
       allowHalfOpen: true,
@@ -138,7 +138,7 @@ describe('the end of the peer, with allowHalfOpen true', { timeout: 30_000 }, ()
 });
 
 for (const allowHalfOpen of [false, true]) {
-  describe(`our end, with allowHalfOpen ${allowHalfOpen}`, { timeout: 30_000 }, () => {
+  describe(`our end, with allowHalfOpen ${allowHalfOpen}`, { timeout: 120_000 }, () => {
     test('[C4] is seen by the peer, and what it sends afterwards is read', async (t) => {
       const { socket, reader, writer, log } = await established(t, await served(t, halfOpen('reply')), {
         allowHalfOpen,

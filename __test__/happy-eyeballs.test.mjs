@@ -32,7 +32,7 @@ async function timed(promise) {
 const dualStack = { skip: linuxOnly.skip || (!hasIPv6 && 'needs ::1') };
 
 // Linux answers on every address of 127.0.0.0/8.
-describe('of several addresses', { timeout: 30_000, ...linuxOnly }, () => {
+describe('of several addresses', { timeout: 120_000, ...linuxOnly }, () => {
   test('[B4] those that refuse are passed over at once', async (t) => {
     const server = await served(t, sink());
     const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '127.0.0.5', '127.0.0.1'];
@@ -106,7 +106,7 @@ describe('of several addresses', { timeout: 30_000, ...linuxOnly }, () => {
   });
 });
 
-describe('of both families', { timeout: 30_000, ...dualStack }, () => {
+describe('of both families', { timeout: 120_000, ...dualStack }, () => {
   test('[B4] a silent IPv6 address is joined by the IPv4 one, and opens in less than a second', async (t) => {
     const silent = await sluggish(t, '::1');
     await servedOn(t, '127.0.0.1', silent.port);

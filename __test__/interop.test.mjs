@@ -39,7 +39,7 @@ function patternStream(total, size = 50_000) {
   });
 }
 
-describe('the readable', { timeout: 30_000 }, () => {
+describe('the readable', { timeout: 120_000 }, () => {
   test('[E4] is the body of a Response, and closed resolves at its end', async (t) => {
     const socket = dial(t, await served(t, closer(HELLO)));
     assert.equal(await new Response(socket.readable).text(), HELLO);
@@ -108,7 +108,7 @@ describe('the readable', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the writable', { timeout: 30_000 }, () => {
+describe('the writable', { timeout: 120_000 }, () => {
   test('[E4] ends the connection when a pipe into it ends', async (t) => {
     const server = await served(t, sink());
     await patternStream(2 * MiB).pipeTo(dial(t, server).writable);
@@ -185,7 +185,7 @@ describe('the writable', { timeout: 30_000 }, () => {
   });
 });
 
-describe('both streams', { timeout: 30_000 }, () => {
+describe('both streams', { timeout: 120_000 }, () => {
   test('[E4] of one socket piped together echo all the peer says', async (t) => {
     const server = await served(t, (stream, log) => {
       log.observe(stream);

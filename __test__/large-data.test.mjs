@@ -7,7 +7,7 @@ import { echo, halfOpen, pattern, sender, sink } from './support/servers.mjs';
 
 watchDescriptors();
 
-describe('one write', { timeout: 60_000 }, () => {
+describe('one write', { timeout: 120_000 }, () => {
   const sizes = [1, 16_383, 16_384, 16_385, 65_535, 65_536, 65_537, 124 * KiB, 256 * KiB, 256 * KiB + 1, MiB, 64 * MiB];
   for (const size of sizes) {
     test(`[E1] of ${size} bytes arrives whole`, async (t) => {
@@ -32,7 +32,7 @@ describe('one write', { timeout: 60_000 }, () => {
   });
 });
 
-describe('an echo', { timeout: 60_000 }, () => {
+describe('an echo', { timeout: 120_000 }, () => {
   for (const size of [4 * MiB, 8 * MiB]) {
     test(`[E1] of ${size / MiB} MiB comes back unchanged`, async (t) => {
       const { socket, writer, reader } = await established(t, await served(t, echo()));
@@ -82,7 +82,7 @@ describe('an echo', { timeout: 60_000 }, () => {
   });
 });
 
-describe('a stream from the peer', { timeout: 60_000 }, () => {
+describe('a stream from the peer', { timeout: 120_000 }, () => {
   test('[E1] of 64 MiB arrives whole', async (t) => {
     const received = await readToEnd(dial(t, await served(t, sender(64 * MiB))).readable);
     assert.equal(received.bytes, 64 * MiB);

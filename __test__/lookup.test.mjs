@@ -25,7 +25,7 @@ const notFound = Object.assign(new Error('not in the book'), { code: 'ENOTFOUND'
 const coded = Object.assign(new Error('no answer'), { code: 'ESERVFAIL' });
 const plain = new Error('no code');
 
-describe('lookup', { timeout: 30_000 }, () => {
+describe('lookup', { timeout: 120_000 }, () => {
   const answers = [
     ['a list', (_name, _options, done) => done(null, [{ address: '127.0.0.1', family: 4 }])],
     ['one address', (_name, _options, done) => done(null, '127.0.0.1', 4)],
@@ -132,7 +132,7 @@ describe('lookup', { timeout: 30_000 }, () => {
   });
 });
 
-describe('a lookup that never answers', { timeout: 30_000 }, () => {
+describe('a lookup that never answers', { timeout: 120_000 }, () => {
   let answer;
   const never = (_name, _options, done) => {
     answer = done;

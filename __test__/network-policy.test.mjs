@@ -8,7 +8,7 @@ import { assertSocketError, linuxOnly, rejection, served, servedOn, watchDescrip
 import { openDescriptors, until } from './support/process.mjs';
 import { echo, hasIPv6, sink } from './support/servers.mjs';
 
-const limit = { timeout: 30_000 };
+const limit = { timeout: 120_000 };
 const DENIED = { code: 'ERR_SOCKET_POLICY_DENIED', syscall: 'connect' };
 
 watchDescriptors();

@@ -14,7 +14,7 @@ watchDescriptors();
 prepareCertificates();
 
 for (const [name, kind] of Object.entries(kinds)) {
-  describe(name, { timeout: 60_000 }, () => {
+  describe(name, { timeout: 120_000 }, () => {
     describe('writing', () => {
       test('before the connection is up arrives in order', async (t) => {
         const server = await servedTo(t, kind, echo());

@@ -26,7 +26,7 @@ const refuse = (_hostname, _options, callback) =>
   callback(Object.assign(new Error('no such host'), { code: 'ENOTFOUND' }));
 
 for (const [name, kind] of Object.entries(kinds)) {
-  describe(name, { timeout: 60_000 }, () => {
+  describe(name, { timeout: 120_000 }, () => {
     describe('from its beginning to its end', () => {
       test('tells it in the same events, in the same order', async (t) => {
         const server = await servedTo(t, kind, echo());

@@ -32,7 +32,7 @@ async function answeringApart(t, size, answered) {
   return port;
 }
 
-describe('a write that settles', { timeout: 60_000 }, () => {
+describe('a write that settles', { timeout: 120_000 }, () => {
   for (const size of [1, 64 * KiB, 300 * KiB, 1024 * KiB]) {
     test(`[E5] of ${size} bytes is told before the reply to it`, async (t) => {
       const server = await served(t, echo());
@@ -132,7 +132,7 @@ describe('a write that settles', { timeout: 60_000 }, () => {
   });
 });
 
-test('[E5] a failure is told to reads and writes before closed resolves', { timeout: 30_000 }, async (t) => {
+test('[E5] a failure is told to reads and writes before closed resolves', { timeout: 120_000 }, async (t) => {
   const server = await served(t, resetter({ on: 'data' }));
   for (let round = 0; round < 20; round++) {
     const { socket, writer, reader } = await established(t, server);
@@ -156,7 +156,7 @@ test('[E5] a failure is told to reads and writes before closed resolves', { time
 });
 
 test('[E7] Nagle is off: a small write goes out although the one before it is not acknowledged', {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async (t) => {
   // The server answers every second byte, so the kernel holds back its acknowledgement of the first one for 40 ms. Nagle
   // would hold back the second byte until then.

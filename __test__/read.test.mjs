@@ -23,7 +23,7 @@ const DONE = { value: undefined, done: true };
 
 const textOf = ({ value }) => Buffer.from(value).toString();
 
-describe('a chunk', { timeout: 30_000 }, () => {
+describe('a chunk', { timeout: 120_000 }, () => {
   test('[E4] is a Uint8Array that fills a buffer of its own exactly', async (t) => {
     const { reader } = await established(t, await served(t, sender(1_000_000)));
     const buffers = new Set();
@@ -58,7 +58,7 @@ describe('a chunk', { timeout: 30_000 }, () => {
   });
 });
 
-describe('reads', { timeout: 30_000 }, () => {
+describe('reads', { timeout: 120_000 }, () => {
   test('[E5] may be pending before the connection is up', async (t) => {
     const reader = dial(t, await served(t, greeter('hello'))).readable.getReader();
     assert.equal(textOf(await reader.read()), 'hello');
@@ -101,7 +101,7 @@ describe('reads', { timeout: 30_000 }, () => {
   });
 });
 
-describe('releaseLock()', { timeout: 30_000 }, () => {
+describe('releaseLock()', { timeout: 120_000 }, () => {
   test('[D4] rejects a pending read, and its bytes go to the next reader', async (t) => {
     const { socket, reader, writer } = await established(t, await served(t, echo()));
     const read = reader.read();
@@ -132,7 +132,7 @@ describe('releaseLock()', { timeout: 30_000 }, () => {
   });
 });
 
-describe('cancel()', { timeout: 30_000 }, () => {
+describe('cancel()', { timeout: 120_000 }, () => {
   test('[C8] resolves, ends pending reads, sends nothing to the peer, and writing goes on', async (t) => {
     const { socket, reader, writer, log } = await established(t, await served(t, sink()));
     const read = reader.read();

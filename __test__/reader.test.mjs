@@ -18,7 +18,7 @@ async function reading(t) {
   return made;
 }
 
-describe('reads that wait', { timeout: 30_000 }, () => {
+describe('reads that wait', { timeout: 120_000 }, () => {
   test('[E3] are answered in their order, one chunk each', async (t) => {
     const { reader, writer } = await reading(t);
     const reads = [reader.read(), reader.read(), reader.read()];
@@ -86,7 +86,7 @@ describe('reads that wait', { timeout: 30_000 }, () => {
   });
 });
 
-describe('readers in turn', { timeout: 30_000 }, () => {
+describe('readers in turn', { timeout: 120_000 }, () => {
   test('[E4] of both kinds get the bytes in order', async (t) => {
     const { socket, reader, writer } = await reading(t);
     reader.releaseLock();

@@ -137,7 +137,7 @@ describe('terminated workers', { timeout: 240_000, ...linuxOnly }, () => {
   }
 });
 
-describe('a worker', { timeout: 60_000 }, () => {
+describe('a worker', { timeout: 120_000 }, () => {
   /** Runs main code that has `run(code)`: a worker of that code, which resolves to its exit code. */
   async function main(code, address) {
     const prelude = `
@@ -147,7 +147,7 @@ describe('a worker', { timeout: 60_000 }, () => {
         new Worker(load + code, { eval: true, execArgv: [] }).on('exit', resolve).on('error', reject);
       });
     `;
-    const { code: exit, signal, stdout, stderr } = await runNode(inline(prelude + code), { timeout: 30_000 });
+    const { code: exit, signal, stdout, stderr } = await runNode(inline(prelude + code));
     assert.deepEqual({ exit, signal, stderr }, { exit: 0, signal: null, stderr: '' });
     return stdout.trim();
   }

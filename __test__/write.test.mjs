@@ -84,7 +84,7 @@ const refused = [
   ['a function', () => 'x'],
 ];
 
-describe('a chunk', { timeout: 30_000 }, () => {
+describe('a chunk', { timeout: 120_000 }, () => {
   for (const [name, chunk, expected] of accepted) {
     test(`[E4] may be ${name}`, async (t) => {
       const { writer, reader } = await established(t, await served(t, echo()));
@@ -130,7 +130,7 @@ describe('a chunk', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the bytes of a write', { timeout: 30_000 }, () => {
+describe('the bytes of a write', { timeout: 120_000 }, () => {
   test('[E4] are copied inside write(): not detached, and later changes do not show', async (t) => {
     const { writer, reader } = await established(t, await served(t, echo()));
     const chunk = Buffer.from('original');
@@ -160,7 +160,7 @@ describe('the bytes of a write', { timeout: 30_000 }, () => {
   });
 });
 
-describe('the writer', { timeout: 30_000 }, () => {
+describe('the writer', { timeout: 120_000 }, () => {
   test('[E4] is a WritableStreamDefaultWriter', async (t) => {
     const { socket, writer } = await established(t, await served(t, sink()));
     assert.ok(writer instanceof WritableStreamDefaultWriter);
@@ -235,7 +235,7 @@ describe('the writer', { timeout: 30_000 }, () => {
   });
 });
 
-describe('abort()', { timeout: 30_000 }, () => {
+describe('abort()', { timeout: 120_000 }, () => {
   const reason = new Error('mine');
 
   test('[C8] resolves, rejects waiting and later writes, sends neither FIN nor reset, and reading goes on', async (t) => {

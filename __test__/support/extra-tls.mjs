@@ -11,7 +11,7 @@ import { overTls, serve, startTls } from './servers.mjs';
 export const SECRET = 'select * from secrets';
 
 /** For a suite or a test that hangs: a hang is a failure. No test that passes comes near it. */
-export const limit = { timeout: 60_000 };
+export const limit = { timeout: 120_000 };
 
 /** At the end of a test file no socket may be left of those that its tests opened. */
 export function watchDescriptors() {

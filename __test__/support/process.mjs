@@ -60,7 +60,7 @@ export function openDescriptors() {
  * Resolves to the first truthy result of the condition, asked anew in later turns of the event loop. It rejects when the
  * deadline passes: a limit for a test that fails, never the time something is given.
  */
-export async function until(condition, { what = String(condition), deadline = 10_000 } = {}) {
+export async function until(condition, { what = String(condition), deadline = 30_000 } = {}) {
   const last = Date.now() + deadline;
   for (;;) {
     const result = await condition();

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { ConnectionLog } from './connection-log.mjs';
+import { freePort } from './ports.mjs';
 
 export * from './handlers.mjs';
 export * from './tls-handlers.mjs';
@@ -72,13 +73,11 @@ export async function blackhole() {
   };
 }
 
-/** A port of 127.0.0.1 that refuses connections, as far as one can know. */
-export async function refusedPort() {
-  const [server] = await listen(['127.0.0.1'], () => {});
-  const { port } = server.address();
-  await once(server.close(), 'close');
-  return port;
-}
+/**
+ * A port of 127.0.0.1 that refuses connections, as far as one can know. Not one that the system hands out: the attempt to
+ * connect could be given the same one for its own end, and would then reach itself.
+ */
+export const refusedPort = () => freePort('127.0.0.1');
 
 async function listen([first, ...others], accept) {
   const server = await listenOn(first, 0, accept);
