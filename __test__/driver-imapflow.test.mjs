@@ -1,23 +1,15 @@
 // The stock imapflow with its transport for `cloudflare:sockets`, against a real Dovecot.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { createAuthority } from './support/certs.mjs';
+import { test } from 'node:test';
 import { startDovecot } from './support/dovecot.mjs';
+import { ownServer } from './support/driver-cases.mjs';
 import { runDriver } from './support/drivers.mjs';
 import { describeWith } from './support/programs.mjs';
 import { refusedPort } from './support/servers.mjs';
 
 describeWith(['dovecot'], 'imapflow', () => {
-  let server;
-  let authority;
-
-  before(async () => {
-    authority = await createAuthority();
-    server = await startDovecot(await authority.issue({ names: ['localhost'] }));
-  });
-
-  after(() => server.stop());
+  const own = ownServer(startDovecot);
 
   const imports = "import { createSocketsTransport, ImapFlow } from 'imapflow';";
   const sources = { 'winter-sockets': false, 'cloudflare:sockets': true };
@@ -34,8 +26,8 @@ describeWith(['dovecot'], 'imapflow', () => {
         const answer = await runDriver({
           imports: `${imports} import { connect } from '${source}';`,
           preload,
-          ca: authority.pem,
-          options: { ...optionsOf(tls ? { ...server, port: server.tlsPort } : server), ...options },
+          ca: own.authority.pem,
+          options: { ...optionsOf(tls ? { ...own.server, port: own.server.tlsPort } : own.server), ...options },
           body: `
             const client = new ImapFlow({ ...options, transport: createSocketsTransport(connect) });
             await client.connect();
@@ -60,11 +52,11 @@ describeWith(['dovecot'], 'imapflow', () => {
   for (const way of ['STARTTLS', 'TLS']) {
     test(`${way}: a server that is not trusted gets no password`, async () => {
       const { options, tls } = ways[way];
-      const from = server.log().length;
+      const from = own.server.log().length;
       const { error, unhandled } = await runDriver({
         imports: `${imports} import { connect } from 'winter-sockets';`,
         preload: false,
-        options: { ...optionsOf(tls ? { ...server, port: server.tlsPort } : server), ...options },
+        options: { ...optionsOf(tls ? { ...own.server, port: own.server.tlsPort } : own.server), ...options },
         body: `
           const client = new ImapFlow({ ...options, transport: createSocketsTransport(connect) });
           client.on('error', () => {});
@@ -73,7 +65,7 @@ describeWith(['dovecot'], 'imapflow', () => {
       });
       assert.equal(error.code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE');
       assert.deepEqual(unhandled, []);
-      assert.doesNotMatch(server.log().slice(from), /Login: user=/);
+      assert.doesNotMatch(own.server.log().slice(from), /Login: user=/);
     });
   }
 
@@ -81,7 +73,7 @@ describeWith(['dovecot'], 'imapflow', () => {
     const { value, unhandled } = await runDriver({
       imports: `${imports} import { connect } from 'winter-sockets';`,
       preload: false,
-      options: { ...optionsOf(server), refused: await refusedPort() },
+      options: { ...optionsOf(own.server), refused: await refusedPort() },
       body: `
         const codes = [];
         for (const change of [{ port: options.refused }, { auth: { ...options.auth, pass: 'wrong' }, doSTARTTLS: false }]) {

@@ -2,10 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createClient } from '../examples/drivers/ioredis.mjs';
-import { createAuthority } from './support/certs.mjs';
-import { watchOpened } from './support/driver-cases.mjs';
+import { ownServer, watchOpened } from './support/driver-cases.mjs';
 import { MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { describeWith } from './support/programs.mjs';
 import { startRedis } from './support/redis.mjs';
@@ -14,18 +13,10 @@ import { pattern, refusedPort } from './support/servers.mjs';
 watchDescriptors();
 
 describeWith(['redis-server'], 'ioredis', () => {
-  let authority;
-  let server;
-
-  before(async () => {
-    authority = await createAuthority();
-    server = await startRedis(await authority.issue());
-  });
-
-  after(() => server?.stop());
+  const own = ownServer(startRedis);
 
   async function openClient(t, options) {
-    const { host, port, password } = server;
+    const { host, port, password } = own.server;
     const client = createClient({ host, port, password, ...options });
     t.after(async () => {
       client.disconnect();
@@ -36,7 +27,7 @@ describeWith(['redis-server'], 'ioredis', () => {
 
   const kinds = {
     'in plaintext': () => ({}),
-    'over TLS of winter-sockets': () => ({ port: server.tlsPort, tls: { ca: authority.pem } }),
+    'over TLS of winter-sockets': () => ({ port: own.server.tlsPort, tls: { ca: own.authority.pem } }),
   };
 
   for (const [name, options] of Object.entries(kinds)) {
@@ -105,7 +96,7 @@ describeWith(['redis-server'], 'ioredis', () => {
     const once = { retryStrategy: null, maxRetriesPerRequest: 0, lazyConnect: true };
     const cases = [
       [{ host: '127.0.0.1', port: await refusedPort() }, 'ECONNREFUSED'],
-      [{ port: server.tlsPort, tls: {} }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+      [{ port: own.server.tlsPort, tls: {} }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
     ];
     for (const [options, code] of cases) {
       const client = await openClient(t, { ...options, ...once });

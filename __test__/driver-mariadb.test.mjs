@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { connect as connectNet } from 'node:net';
 import { Duplex } from 'node:stream';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import mariadb from 'mariadb';
 import { connect } from 'winter-sockets';
 import { toNodeSocket } from 'winter-sockets/node';
 import { createPool } from '../examples/drivers/mariadb.mjs';
-import { createAuthority } from './support/certs.mjs';
-import { forwardTo, watchOpened } from './support/driver-cases.mjs';
+import { forwardTo, ownServer, watchOpened } from './support/driver-cases.mjs';
 import { MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { startMariadb } from './support/mariadb.mjs';
 import { describeWith } from './support/programs.mjs';
@@ -18,20 +17,10 @@ import { overTls, pattern, refusedPort, serve } from './support/servers.mjs';
 watchDescriptors();
 
 describeWith(['mariadbd'], 'mariadb', () => {
-  let authority;
-  let credentials;
-  let server;
-
-  before(async () => {
-    authority = await createAuthority();
-    credentials = await authority.issue();
-    server = await startMariadb(credentials);
-  });
-
-  after(() => server?.stop());
+  const own = ownServer(startMariadb);
 
   const account = () => {
-    const { host, port, user, password, database } = server;
+    const { host, port, user, password, database } = own.server;
     return { host, port, user, password, database };
   };
 
@@ -75,13 +64,16 @@ describeWith(['mariadbd'], 'mariadb', () => {
   });
 
   test('TLS by winter-sockets, where it begins with the first byte', async (t) => {
-    const front = await serve(overTls(credentials, forwardTo(server.port)));
+    const front = await serve(overTls(own.credentials, forwardTo(own.server.port)));
     t.after(() => front.close());
     const stream = (callback) =>
       callback(
         null,
         toNodeSocket(
-          connect({ hostname: 'localhost', port: front.port }, { secureTransport: 'on', tls: { ca: authority.pem } }),
+          connect(
+            { hostname: 'localhost', port: front.port },
+            { secureTransport: 'on', tls: { ca: own.authority.pem } },
+          ),
         ),
       );
     const connection = await mariadb.createConnection({ ...account(), stream });
@@ -98,8 +90,8 @@ describeWith(['mariadbd'], 'mariadb', () => {
     'any other Duplex': openDuplex,
   })) {
     test(`TLS of the driver does not come about over ${name}`, async () => {
-      const stream = (callback) => callback(null, open(server.port));
-      const options = { ...account(), ssl: { ca: authority.pem }, connectTimeout: 500, stream };
+      const stream = (callback) => callback(null, open(own.server.port));
+      const options = { ...account(), ssl: { ca: own.authority.pem }, connectTimeout: 500, stream };
       await assert.rejects(mariadb.createConnection(options), { code: 'ER_CONNECTION_TIMEOUT' });
     });
   }

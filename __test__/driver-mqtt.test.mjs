@@ -2,10 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createClient } from '../examples/drivers/mqtt.mjs';
-import { createAuthority } from './support/certs.mjs';
-import { watchOpened } from './support/driver-cases.mjs';
+import { ownServer, watchOpened } from './support/driver-cases.mjs';
 import { MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { startMosquitto } from './support/mosquitto.mjs';
 import { until } from './support/process.mjs';
@@ -15,18 +14,10 @@ import { pattern, refusedPort } from './support/servers.mjs';
 watchDescriptors();
 
 describeWith(['mosquitto'], 'mqtt', () => {
-  let authority;
-  let server;
-
-  before(async () => {
-    authority = await createAuthority();
-    server = await startMosquitto(await authority.issue());
-  });
-
-  after(() => server?.stop());
+  const own = ownServer(startMosquitto);
 
   function openClient(t, options) {
-    const { host, port, username, password } = server;
+    const { host, port, username, password } = own.server;
     const client = createClient({ host, port, username, password, ...options });
     t.after(() => client.endAsync(true));
     return client;
@@ -34,7 +25,7 @@ describeWith(['mosquitto'], 'mqtt', () => {
 
   const kinds = {
     'in plaintext': () => ({}),
-    'over TLS of winter-sockets': () => ({ port: server.tlsPort, tls: { ca: authority.pem } }),
+    'over TLS of winter-sockets': () => ({ port: own.server.tlsPort, tls: { ca: own.authority.pem } }),
   };
 
   for (const [name, options] of Object.entries(kinds)) {
@@ -93,7 +84,7 @@ describeWith(['mosquitto'], 'mqtt', () => {
   test('failures have the codes they have over node:net and node:tls', async (t) => {
     const cases = [
       [{ host: '127.0.0.1', port: await refusedPort() }, 'ECONNREFUSED'],
-      [{ port: server.tlsPort, tls: {} }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+      [{ port: own.server.tlsPort, tls: {} }, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
     ];
     for (const [options, code] of cases) {
       const client = openClient(t, { ...options, reconnectPeriod: 0 });

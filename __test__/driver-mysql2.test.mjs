@@ -1,13 +1,12 @@
 // mysql2 over a node-style socket, against MariaDB.
 
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createConnection } from 'mysql2/promise';
 import { connect } from 'winter-sockets';
 import { toNodeSocket } from 'winter-sockets/node';
 import { createPool } from '../examples/drivers/mysql2.mjs';
-import { createAuthority } from './support/certs.mjs';
-import { forwardTo, watchOpened } from './support/driver-cases.mjs';
+import { forwardTo, ownServer, watchOpened } from './support/driver-cases.mjs';
 import { MiB, watchDescriptors } from './support/extra-tcp.mjs';
 import { startMariadb } from './support/mariadb.mjs';
 import { until } from './support/process.mjs';
@@ -17,20 +16,10 @@ import { overTls, pattern, refusedPort, serve } from './support/servers.mjs';
 watchDescriptors();
 
 describeWith(['mariadbd'], 'mysql2', () => {
-  let authority;
-  let credentials;
-  let server;
-
-  before(async () => {
-    authority = await createAuthority();
-    credentials = await authority.issue();
-    server = await startMariadb(credentials);
-  });
-
-  after(() => server?.stop());
+  const own = ownServer(startMariadb);
 
   function openPool(t, options) {
-    const { host, port, user, password, database } = server;
+    const { host, port, user, password, database } = own.server;
     const pool = createPool({ host, port, user, password, database, connectionLimit: 4, ...options });
     t.after(() => pool.end());
     return pool;
@@ -38,7 +27,10 @@ describeWith(['mariadbd'], 'mysql2', () => {
 
   const kinds = {
     'in plaintext': () => ({}),
-    'over TLS of the driver': () => ({ user: server.secureUser, ssl: { ca: authority.pem, verifyIdentity: true } }),
+    'over TLS of the driver': () => ({
+      user: own.server.secureUser,
+      ssl: { ca: own.authority.pem, verifyIdentity: true },
+    }),
   };
 
   for (const [name, options] of Object.entries(kinds)) {
@@ -74,7 +66,7 @@ describeWith(['mariadbd'], 'mysql2', () => {
 
       test('a transaction that is rolled back, and one that is not', async (t) => {
         const pool = openPool(t, options());
-        const table = `t${server.port}_${name.length}`;
+        const table = `t${own.server.port}_${name.length}`;
         await pool.query(`CREATE TABLE ${table} (id INT PRIMARY KEY)`);
         const connection = await pool.getConnection();
         for (const [id, end] of [
@@ -106,12 +98,12 @@ describeWith(['mariadbd'], 'mysql2', () => {
   }
 
   test('TLS by winter-sockets, where it begins with the first byte', async (t) => {
-    const front = await serve(overTls(credentials, forwardTo(server.port)));
+    const front = await serve(overTls(own.credentials, forwardTo(own.server.port)));
     t.after(() => front.close());
     const stream = toNodeSocket(
-      connect({ hostname: 'localhost', port: front.port }, { secureTransport: 'on', tls: { ca: authority.pem } }),
+      connect({ hostname: 'localhost', port: front.port }, { secureTransport: 'on', tls: { ca: own.authority.pem } }),
     );
-    const { user, password, database } = server;
+    const { user, password, database } = own.server;
     const connection = await createConnection({ stream, user, password, database });
     const [[{ n }]] = await connection.query('SELECT 42 AS n');
     assert.equal(n, 42);
@@ -123,7 +115,7 @@ describeWith(['mariadbd'], 'mysql2', () => {
   test('goes on after the server was restarted', async (t) => {
     const pool = openPool(t, {});
     await pool.query('SELECT 1');
-    await server.restart();
+    await own.server.restart();
     // What it learns of the loss by is a matter of its timing; afterwards the pool has to be well again.
     await until(() =>
       pool.query('SELECT 1').then(
@@ -138,7 +130,7 @@ describeWith(['mariadbd'], 'mysql2', () => {
   test('failures have the codes they have over node:net', async (t) => {
     const cases = [
       [{ password: 'wrong' }, 'ER_ACCESS_DENIED_ERROR'],
-      [{ user: server.secureUser }, 'ER_ACCESS_DENIED_ERROR'],
+      [{ user: own.server.secureUser }, 'ER_ACCESS_DENIED_ERROR'],
       [{ port: await refusedPort(), host: '127.0.0.1' }, 'ECONNREFUSED'],
       [{ ssl: { verifyIdentity: true } }, 'HANDSHAKE_SSL_ERROR'],
     ];
