@@ -1,9 +1,8 @@
 'use strict';
-// The two files of drivers in which more has to change than the resolution of a name, at the moment Node compiles them. Loads
-// what it needs for them when it meets the first.
+// The two files of drivers in which more has to change than the resolution of a name, at the moment Node compiles them.
 
-const Module = require('node:module');
 const { join } = require('node:path');
+const { findRoot } = require('./packages.js');
 
 // Where pg chooses between node:net and pg-cloudflare.
 const pgStream = join('lib', 'stream.js');
@@ -12,27 +11,29 @@ const postgresEntry = join('cf', 'src', 'index.js');
 // What postgres has for `require()`.
 const postgresForNode = join('cjs', 'src', 'index.js');
 
-/** Routes every copy of a driver that is compiled from now on, and warns of those that came before. */
-function wrapCompile(routes) {
+/** What to do with a file that may be one of them, for `routes`, which says of each route whether it is on. */
+function makeDriverFiles(routes) {
   const isPgStream = (filename) => routes.pg && isFileOf('pg', pgStream, filename);
   const isPostgresEntry = (filename) => routes.postgres && isFileOf('postgres', postgresEntry, filename);
 
-  // Not `require.cache`, which a file that a loader gave Node has not.
-  for (const filename of Object.keys(Module._cache)) {
+  /** Routes a copy of a driver; `run` is given what is to be compiled, and does it. */
+  function compile(module, content, filename, run) {
+    const { routePg, tellErrorsOnce } = isPgStream(filename) ? require('./pg.js') : {};
+    const routed = routePg?.(module, content) ?? null;
+    const result = run(routed ?? content);
+    if (routed !== null) tellErrorsOnce(module.exports);
+    // Required, an ES module is a namespace; those who require postgres call what they get.
+    if (isPostgresEntry(filename)) module.exports = module.exports.default;
+    return result;
+  }
+
+  /** Warns of a copy that was compiled before it could be routed. */
+  function warnIfLate(filename) {
     if (isPgStream(filename)) warnLate('pg', filename);
     if (routes.postgres && isFileOf('postgres', postgresForNode, filename)) warnLate('postgres', filename);
   }
 
-  const compile = Module.prototype._compile;
-  Module.prototype._compile = function _compile(content, filename, ...rest) {
-    const { routePg, tellErrorsOnce } = isPgStream(filename) ? require('./pg.js') : {};
-    const routed = routePg?.(this, content) ?? null;
-    const result = compile.call(this, routed ?? content, filename, ...rest);
-    if (routed !== null) tellErrorsOnce(this.exports);
-    // Required, an ES module is a namespace; those who require postgres call what they get.
-    if (isPostgresEntry(filename)) this.exports = this.exports.default;
-    return result;
-  };
+  return { compile, warnIfLate };
 }
 
 function warnLate(name, filename) {
@@ -42,10 +43,9 @@ function warnLate(name, filename) {
 
 /** Whether this is that file of the named package, under its root. */
 function isFileOf(name, path, filename) {
-  // A module that a program compiles by hand may have no file name.
-  if (!filename?.endsWith(path)) return false;
-  const root = require('./packages.js').findRoot(filename, name);
+  if (!filename.endsWith(path)) return false;
+  const root = findRoot(filename, name);
   return root !== null && filename === join(root, path);
 }
 
-module.exports = { wrapCompile };
+module.exports = { makeDriverFiles };

@@ -1,18 +1,16 @@
 'use strict';
-// Puts the preload's configuration in force. Everything that a process without one has no use for is loaded no sooner than
-// it is needed: the preload is part of every start.
+// Puts the preload's configuration in force. Loaded where the variable is set, and in workers, whose own environment does not
+// tell.
+
+const { getEnvironmentData, isMainThread, setEnvironmentData } = require('node:worker_threads');
 
 const VARIABLE = 'WINTER_SOCKETS_CONFIG';
-const ROUTES = { pg: true, postgres: false };
-
-/** As Node marks what a worker may not do. To ask `node:worker_threads` would cost each start a millisecond or two. */
-const isWorker = process.abort.disabled === true;
 
 /** Gives back which packages are routed. A mistake in the file ends the program before it has begun. */
-function configure() {
-  const file = isWorker ? require('node:worker_threads').getEnvironmentData(VARIABLE) : findFile();
-  if (file === undefined) return ROUTES;
-  const { routes, settingsFor } = loadOrStop(file);
+function configure(defaultRoutes) {
+  const file = isMainThread ? findFile() : getEnvironmentData(VARIABLE);
+  if (file === undefined) return defaultRoutes;
+  const { routes, settingsFor } = loadOrStop(file, defaultRoutes);
   const { setDefaultSettings } = require('../host-settings.js');
   setDefaultSettings(settingsFor);
   return routes;
@@ -21,18 +19,17 @@ function configure() {
 /** Left where workers find it: they may stand elsewhere by then, or have been given another environment. */
 function findFile() {
   const path = process.env[VARIABLE];
-  if (path === undefined) return undefined;
   // A variable that was to hold a path and holds nothing must not mean that nothing is set.
   if (path === '') stop(`${VARIABLE} is empty: it names no file`);
   const file = require('node:path').resolve(path);
-  require('node:worker_threads').setEnvironmentData(VARIABLE, file);
+  setEnvironmentData(VARIABLE, file);
   return file;
 }
 
-function loadOrStop(file) {
+function loadOrStop(file, defaultRoutes) {
   const { loadConfiguration } = require('./config.js');
   try {
-    return loadConfiguration(file, ROUTES);
+    return loadConfiguration(file, defaultRoutes);
   } catch (error) {
     return stop(error.message, error.code);
   }
@@ -41,7 +38,7 @@ function loadOrStop(file) {
 function stop(reason, code) {
   const message = `winter-sockets: ${reason}`;
   // Exiting would end a worker alone, and silently.
-  if (isWorker) throw Object.assign(new Error(message), { code });
+  if (!isMainThread) throw Object.assign(new Error(message), { code });
   // Not thrown: Node would bury the message under a stack that says nothing to whoever wrote the file.
   require('node:fs').writeSync(process.stderr.fd, `${message}\n`);
   return process.exit(1);
