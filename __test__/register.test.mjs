@@ -77,6 +77,13 @@ for (const { version, path: node, options, canRequire } of nodes) {
         }
       });
 
+      test(`${name}: no more is loaded than a process needs that uses none of it`, options, async () => {
+        const { hasHooks, files, threads } = await run(fixture('loaded.cjs'), way);
+        const more = hasHooks ? [] : ['lib/register/fallback.js', 'lib/register/rules.js'];
+        assert.deepEqual(files, ['lib/register/index.js', ...more]);
+        assert.equal(threads, !hasHooks);
+      });
+
       for (const program of ['query.mjs', 'query.cjs']) {
         test(`${name}: ${program} reaches PostgreSQL through it`, options, async () => {
           const expected = { stream: 'CloudflareSocket', product: 42 };
