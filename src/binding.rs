@@ -438,9 +438,12 @@ impl NativeConnection {
             None => (None, None, None, None),
             Some(session) => (
                 Some(session.version.to_owned()),
-                Some(session.cipher),
-                session.alpn.map(|name| name.into_iter().map(char::from).collect()),
-                Some(Uint8Array::new(session.peer_certificate)),
+                Some(session.cipher.clone()),
+                session
+                    .alpn
+                    .as_ref()
+                    .map(|name| name.iter().copied().map(char::from).collect()),
+                Some(Uint8Array::new(session.peer_certificate.clone())),
             ),
         };
         Some(NativeInfo {

@@ -47,7 +47,7 @@ pub struct Info {
     /// The address that was reached.
     pub peer: SocketAddr,
     /// What TLS agreed on, if it is in use.
-    pub session: Option<tls::Session>,
+    pub session: Option<Arc<tls::Session>>,
 }
 
 /// What a read came to.

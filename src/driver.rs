@@ -215,9 +215,10 @@ async fn secure(
     );
     let outcome = unless_given_up(connection, limit.within(Step::Handshake, handshake.finish())).await;
     handshake.abandon().await;
-    let stream = outcome?;
+    let mut stream = outcome?;
+    stream.get_mut().0.begin();
     let info = Info {
-        session: Some(tls::Session::of(&stream)),
+        session: Some(Arc::new(tls::Session::of(&stream))),
         ..info
     };
     if request.ask_identity {

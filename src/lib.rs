@@ -11,7 +11,8 @@
 //! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
 //! | [`tuning`] | settings of the descriptor that may change while the connection lives |
-//! | [`tls`] | configurations, trust, verification, handshakes, and the stream that comes of one |
+//! | [`prefetch`] | much received at a time, below TLS |
+//! | [`tls`] | configurations, trust, verification, the handshake |
 //! | [`queue`] | what is to be sent, in order: bytes, the upgrade, the end |
 //! | [`inbox`] | what was received and not yet read |
 //! | [`block`] | memory for bytes between the threads |
@@ -30,6 +31,7 @@ pub mod error;
 pub mod events;
 pub mod inbox;
 pub mod policy;
+pub mod prefetch;
 pub mod pump;
 pub mod queue;
 pub mod race;

@@ -7,19 +7,16 @@
 //!
 //! The provider is always passed explicitly: what another addon or crate installs process-wide has no effect here.
 
-mod buffer;
 mod context;
 mod explain;
 mod failure;
 mod key_log;
 mod purpose;
-mod stream;
 mod trust;
 mod verify;
 
 pub use context::{Context, Settings, Version};
 pub use failure::TlsFailure;
-pub use stream::{Take, TlsStream};
 pub use trust::TrustStore;
 
 use std::io;
@@ -28,8 +25,11 @@ use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::error::{Failure, Step};
+use crate::prefetch::Prefetch;
 
 /// What was agreed on in a handshake.
 #[derive(Clone, Debug)]
@@ -46,8 +46,8 @@ pub struct Session {
 
 impl Session {
     /// Reads the outcome of a finished handshake.
-    pub fn of(stream: &TlsStream) -> Self {
-        let connection = stream.connection();
+    pub fn of(stream: &TlsStream<Prefetch>) -> Self {
+        let (_, connection) = stream.get_ref();
         let cipher = connection.negotiated_cipher_suite().map(|suite| suite.suite());
         Session {
             version: match connection.protocol_version() {
@@ -71,18 +71,21 @@ fn iana_name(rustls_name: &str) -> String {
 
 /// The client side of a handshake, on a thread apart from the one that moves bytes.
 #[derive(Debug)]
-pub struct Handshake(JoinSet<io::Result<TlsStream>>);
+pub struct Handshake(JoinSet<io::Result<TlsStream<Prefetch>>>);
 
 impl Handshake {
     /// Begins a handshake on `stream`.
     pub fn start(thread: &Handle, context: &Context, name: ServerName<'static>, stream: TcpStream) -> Self {
         let mut task = JoinSet::new();
-        task.spawn_on(TlsStream::connect(stream, context.config(), name), thread);
+        task.spawn_on(
+            TlsConnector::from(context.config()).connect(name, Prefetch::new(stream)),
+            thread,
+        );
         Handshake(task)
     }
 
     /// Waits for its outcome.
-    pub async fn finish(&mut self) -> Result<TlsStream, Failure> {
+    pub async fn finish(&mut self) -> Result<TlsStream<Prefetch>, Failure> {
         match self.0.join_next().await {
             Some(Ok(Ok(stream))) => Ok(stream),
             Some(Ok(Err(error))) => Err(Failure::from_io(Step::Handshake, &error).at(Step::Handshake)),

@@ -1,17 +1,18 @@
 //! Plain or TLS bytes behind one type: what the driver moves them through.
 
 use std::cell::RefCell;
-use std::io::{self, IoSlice, Read};
+use std::io::{self, BufRead, IoSlice, Read};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
 
-use crate::tls::{Take, TlsStream};
+use crate::prefetch::Prefetch;
 
 /// Plain bytes that the driver receives in one call.
 const RECEIVE: usize = 64 * 1024;
@@ -26,13 +27,16 @@ pub fn with_scratch<T>(use_it: impl FnOnce(&mut [u8]) -> T) -> T {
     SCRATCH.with_borrow_mut(|scratch| use_it(scratch))
 }
 
+/// Who gets what came in, piece by piece.
+pub type Take<'a> = dyn FnMut(&[u8]) + 'a;
+
 /// The open stream of a connection.
 #[derive(Debug)]
 pub enum Transport {
     /// TCP.
     Plain(TcpStream),
     /// TLS over TCP.
-    Tls(Box<TlsStream>),
+    Tls(Box<TlsStream<Prefetch>>),
 }
 
 impl Transport {
@@ -56,7 +60,7 @@ impl Transport {
     /// TLS: the peer's close_notify). What came before a failure is given before it is told.
     pub fn poll_take(&mut self, cx: &mut Context<'_>, take: &mut Take<'_>) -> Poll<io::Result<usize>> {
         if let Transport::Tls(stream) = self {
-            return stream.poll_read(cx, take);
+            return poll_decrypted(stream, cx, take);
         }
         with_scratch(|scratch| {
             let count = ready!(self.poll_read(cx, scratch))?;
@@ -73,8 +77,8 @@ impl Transport {
                 result => Poll::Ready(result.inspect(|&count| take(&scratch[..count]))),
             }),
             Transport::Tls(stream) => {
-                stream.insist();
-                stream.poll_read(cx, take)
+                stream.get_mut().0.insist();
+                poll_decrypted(stream, cx, take)
             }
         }
     }
@@ -92,7 +96,7 @@ impl Transport {
                     Pin::new(stream).poll_write_vectored(cx, &slices[..buffers.len()])
                 }
             },
-            Transport::Tls(stream) => stream.poll_write(cx, buffers.iter().map(|buffer| &buffer[..])),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, &buffers[0]),
         }
     }
 
@@ -100,7 +104,7 @@ impl Transport {
     pub fn poll_write_slice(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_write(cx, data),
-            Transport::Tls(stream) => stream.poll_write(cx, [data]),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, data),
         }
     }
 
@@ -121,7 +125,7 @@ impl Transport {
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(_) => Poll::Ready(Ok(())),
-            Transport::Tls(stream) => stream.poll_flush(cx),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -129,7 +133,7 @@ impl Transport {
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Transport::Tls(stream) => stream.poll_shutdown(cx),
+            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
@@ -137,7 +141,7 @@ impl Transport {
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.tcp(),
+            Transport::Tls(stream) => stream.get_ref().0.stream(),
         }
     }
 
@@ -145,7 +149,35 @@ impl Transport {
     pub fn into_tcp(self) -> TcpStream {
         match self {
             Transport::Plain(stream) => stream,
-            Transport::Tls(stream) => stream.into_tcp(),
+            Transport::Tls(stream) => stream.into_inner().0.into_stream(),
+        }
+    }
+}
+
+/// Gives a record, or what is left of one, to `take` from where rustls has it.
+fn poll_decrypted(
+    stream: &mut TlsStream<Prefetch>,
+    cx: &mut Context<'_>,
+    take: &mut Take<'_>,
+) -> Poll<io::Result<usize>> {
+    match ready!(Pin::new(&mut *stream).poll_fill_buf(cx)) {
+        Ok(data) => {
+            let count = data.len();
+            take(data);
+            Pin::new(stream).consume(count);
+            Poll::Ready(Ok(count))
+        }
+        Err(error) => {
+            // A failure can come in one batch with records before it.
+            let mut decrypted = stream.get_mut().1.reader();
+            while let Ok(data) = decrypted.fill_buf()
+                && !data.is_empty()
+            {
+                let count = data.len();
+                take(data);
+                decrypted.consume(count);
+            }
+            Poll::Ready(Err(error))
         }
     }
 }
