@@ -40,11 +40,16 @@ pub fn threads() -> Result<Threads, Failure> {
 /// Wakes a task of the thread that moves bytes. From another thread each would cost a system call, so one task there wakes
 /// all that came since it last looked.
 pub fn wake(waker: Waker) {
-    wake_all([waker]);
+    leave([waker]);
 }
 
 /// [`wake`], of many.
-pub fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+pub fn wake_all(wakers: Vec<Waker>) {
+    leave(wakers);
+}
+
+/// What the iterator does is done under the lock: it must be nothing.
+fn leave(wakers: impl IntoIterator<Item = Waker>) {
     let mut waking = lock(&WAKING);
     if !waking.begun {
         // The tasks are those of a runtime that somebody else made.

@@ -97,7 +97,10 @@ unsafe extern "C" fn flush(env: sys::napi_env, info: sys::napi_callback_info) ->
             if unflushed.len() <= FLUSHED_HERE {
                 unflushed.drain(..).for_each(|connection| connection.flush());
             } else {
-                let drivers = unflushed.drain(..).filter_map(|connection| connection.hand_over());
+                let drivers: Vec<_> = unflushed
+                    .drain(..)
+                    .filter_map(|connection| connection.hand_over())
+                    .collect();
                 runtime::wake_all(drivers);
             }
             Some(0.0)
