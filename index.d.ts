@@ -57,8 +57,8 @@ export class Socket {
 
   /**
    * What is sent to the peer. `write()` copies its {@link SocketChunk}, so the caller may change or reuse it at once.
-   * Once the connection is up it resolves: at once if no more than 256 KiB up to the last of its bytes wait to be sent,
-   * else when half of that do. It rejects with a {@link SocketError} when the connection failed or is lost (`'ECONNRESET'`, `'EPIPE'`). A chunk of another type rejects that write alone with a
+   * Once the connection is up and the writes before it have settled it resolves: at once if no more than 256 KiB up to
+   * the last of its bytes wait to be sent, else when half of that do. It rejects with a {@link SocketError} when the connection failed or is lost (`'ECONNRESET'`, `'EPIPE'`). A chunk of another type rejects that write alone with a
    * TypeError: the stream goes on working.
    *
    * - `desiredSize` and `ready` count bytes against {@link SocketOptions.highWaterMark}.

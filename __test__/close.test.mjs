@@ -232,7 +232,7 @@ describe('close() of an open connection', { timeout: 120_000 }, () => {
     }
   });
 
-  test('[C1] does not wait for a peer that is silent, and lets the descriptor go soon', linuxOnly, async (t) => {
+  test('[C1] does not wait for a peer that is silent, and lets the descriptor go', linuxOnly, async (t) => {
     const server = await served(t, silent());
     const { socket } = await established(t, server);
     const assertSoon = await besideOneThatGivesUp(t);

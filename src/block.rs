@@ -11,7 +11,7 @@ pub const SIZE: usize = 64 * 1024;
 /// From so many bytes on a block of the stock is used: fewer would waste too much of it.
 const LARGE: usize = 16 * 1024 - 512;
 
-/// A block that is not of the stock is not grown past this.
+/// A block that is not of the stock is not enlarged past this; what memory it has then is filled.
 const SMALL_UP_TO: usize = 16 * 1024;
 
 /// How many blocks are kept for the next who needs one: what a few connections have under way at a time.

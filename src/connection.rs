@@ -112,6 +112,8 @@ struct State {
     inbox: Inbox,
     reading: Reading,
     read_waits: bool,
+    /// The driver left bytes to the network because the inbox was full.
+    paused: bool,
     /// Plain bytes are taken from the kernel by whoever reads.
     direct: bool,
     /// Bytes were staged and are to be sent when the handle has its [`Connection::flush`] called.

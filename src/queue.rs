@@ -1,8 +1,8 @@
 //! What is to be sent, in order: bytes, the upgrade to TLS, the end.
 //!
 //! Positions count the bytes of a connection from its first. A write is *staged* when its bytes are in the queue and
-//! *accepted* if no more than [`BOUND`] bytes up to its own last are unsent, else once half of that are; that is when its
-//! promise settles.
+//! *accepted*, when its turn comes, if no more than [`BOUND`] bytes up to its own last are unsent, else once half of that
+//! are; that is when its promise settles.
 //! Once the peer has ended its side it may be gone altogether, and only the kernel knows: from then on a write is accepted
 //! when it is sent.
 
@@ -139,10 +139,11 @@ impl<U> SendQueue<U> {
         self.open_to = Some(self.upgrade_at.unwrap_or(u64::MAX));
     }
 
-    /// Accepts the write that ends at `position` if few enough bytes wait; else remembers to tell of it.
+    /// Accepts the write that ends at `position` if few enough bytes wait; else remembers to tell of it. Who asks again
+    /// before that is told gets the answer that is waited for.
     pub fn accept(&mut self, position: u64) -> bool {
-        self.awaited = Some(position);
-        self.awaited_is_within(self.bound)
+        let waits = self.awaited.replace(position) == Some(position);
+        self.awaited_is_within(if waits { self.bound / 2 } else { self.bound })
     }
 
     /// True once, when the queue has opened for the write that is waited for.

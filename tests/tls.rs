@@ -7,11 +7,12 @@ use tokio::task::yield_now;
 use winter_sockets::connection::{Accept, Read};
 use winter_sockets::error::{Failure, Step};
 use winter_sockets::events::flag;
+use winter_sockets::inbox::CAPACITY;
 use winter_sockets::tls::{Context, Version};
 
 use common::certificates::{Authority, NAME, named};
 use common::tls::{Server, opened, opened_plainly, request, request_of, server_and_settings, trusting};
-use common::{Client, Host, PATIENCE};
+use common::{Client, Host, PATIENCE, within};
 
 const ALERT_PROTOCOL_VERSION: u8 = 70;
 const ALERT_NO_APPLICATION_PROTOCOL: u8 = 120;
@@ -61,6 +62,26 @@ async fn a_record_that_the_kernel_took_in_part_is_sent_though_nothing_follows() 
     client.discard_unaccepted();
     assert_eq!(peer.receive(sent as usize).await.len() as u64, sent);
     assert_eq!(client.events(), 0);
+}
+
+#[tokio::test]
+async fn a_reader_that_lags_gets_everything_although_the_driver_paused() {
+    let (mut client, mut peer) = opened_plainly().await;
+    let data: Vec<u8> = (0..4 * CAPACITY).map(|index| (index % 251) as u8).collect();
+    let expected = data.clone();
+    client.poll_read();
+    let sending = tokio::spawn(async move {
+        peer.send(&data).await;
+        peer
+    });
+    within("the inbox to be full", async {
+        while client.readable() < CAPACITY {
+            yield_now().await;
+        }
+    })
+    .await;
+    assert!(client.receive(expected.len()).await == expected);
+    drop(sending.await);
 }
 
 #[tokio::test]

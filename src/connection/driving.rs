@@ -45,13 +45,14 @@ impl Connection {
     pub fn work(&self, cx: &mut Context<'_>, buffers: &mut Vec<Bytes>) -> Work {
         let mut state = self.lock();
         state.register(cx);
+        state.paused = state.inbox.is_full();
         Work {
             next: state.queue.next(buffers),
             read: match state.reading {
                 // What comes before the handshake is not for the reads of the TLS side.
                 _ if state.upgrading => false,
                 Reading::Asked if state.direct => state.read_waits,
-                Reading::Asked => !state.inbox.is_full(),
+                Reading::Asked => !state.paused,
                 _ => false,
             },
             input: match state.reading {

@@ -22,6 +22,7 @@ impl Connection {
                 inbox: Inbox::default(),
                 reading: Reading::NotAsked,
                 read_waits: false,
+                paused: false,
                 direct: false,
                 unflushed: false,
                 upgrading: false,
@@ -187,9 +188,9 @@ impl Connection {
     pub fn read(self: &Arc<Self>, target: &mut [u8]) -> Read {
         let mut state = self.change();
         if !state.inbox.is_empty() {
-            let was_low = state.inbox.is_low();
             let count = state.inbox.read(target);
-            if !was_low && state.inbox.is_low() {
+            if state.paused && state.inbox.is_low() {
+                state.paused = false;
                 state.wake_driver();
             }
             return Read::Bytes(count);

@@ -83,8 +83,9 @@ fn write_lines(mut file: impl Write, lines: &Receiver<String>, left_out: &Atomic
         let _ = file.write_all(line.as_bytes());
         let count = left_out.swap(0, Ordering::Relaxed);
         if count > 0 {
-            // A comment, to those who read the format.
-            let _ = writeln!(file, "# {count} lines are missing here: the file took them too slowly");
+            // A comment, to those who read the format; in one piece, since others may append to the file as well.
+            let comment = format!("# {count} lines are missing: the file took them too slowly\n");
+            let _ = file.write_all(comment.as_bytes());
         }
         backlog.remove();
     }
@@ -214,7 +215,7 @@ mod tests {
         assert!(missing == 7 || missing == 8, "{text}");
         assert_eq!(
             comment,
-            format!("# {missing} lines are missing here: the file took them too slowly")
+            format!("# {missing} lines are missing: the file took them too slowly")
         );
         assert_eq!(lines[..2], ["LABEL 00 ", "LABEL 01 "]);
     }
