@@ -128,6 +128,7 @@ describe('of both families', { timeout: 120_000, ...dualStack }, () => {
   test('[B4] a slow IPv6 address opens although the IPv4 one is dead', async (t) => {
     const slow = await sluggish(t, '::1');
     const { opened } = dialAddresses(t, slow.port, ['::1', '127.0.0.1']);
+    // Time enough for the other, which refuses, to have its turn.
     setTimeout(slow.release, 600);
     assert.equal((await opened).peerAddress, slow.address);
   });

@@ -33,6 +33,16 @@ async function dialled(t, handler, options) {
   return { socket, server };
 }
 
+/** One that is up, with the socket below it in the test's hands. */
+async function dialledBelow(t, options) {
+  const server = await serve(silent());
+  t.after(() => server.close());
+  const below = connect(server.address, options);
+  const socket = toNodeSocket(below);
+  await once(socket, 'connect');
+  return { below, socket };
+}
+
 const trusting = (more) => ({ ca: authority.pem, servername: 'localhost', ...more });
 const secure = (more) => ({ secureTransport: 'on', tls: trusting(more) });
 
@@ -200,11 +210,7 @@ describe('startTls()', () => {
   });
 
   test('after the end was sent fails, and leaves no connection behind', async (t) => {
-    const server = await serve(silent());
-    const below = connect(server.address, starttls);
-    const socket = toNodeSocket(below);
-    t.after(() => server.close());
-    await once(socket, 'connect');
+    const { below, socket } = await dialledBelow(t, starttls);
     socket.end();
     await once(socket, 'finish');
     const closed = once(socket, 'close');
@@ -227,11 +233,7 @@ describe('startTls()', () => {
   });
 
   test('on a connection that is given up fails on the new socket alone', async (t) => {
-    const server = await serve(silent());
-    const below = connect(server.address, starttls);
-    const socket = toNodeSocket(below);
-    t.after(() => server.close());
-    await once(socket, 'connect');
+    const { below, socket } = await dialledBelow(t, starttls);
     const closed = once(socket, 'close');
     const reason = new Error('from below');
     below.close(reason);
