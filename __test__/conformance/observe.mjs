@@ -61,10 +61,14 @@ function kindOf(reason) {
   return reason instanceof Error || typeof reason?.name === 'string' ? reason.name : JSON.stringify(reason);
 }
 
+/** Every socket that was opened: one that nobody refers to is collected in workerd, and the peer sees an end. */
+const held = [];
+
 /** A socket that is open to a server of the given kind: `{ socket, peer }`. */
 export async function open({ connect, server }, kind, options) {
   const peer = await server(kind);
   const socket = connect(peer.address, options);
+  held.push(socket);
   await socket.opened;
   return { socket, peer };
 }
