@@ -19,8 +19,11 @@ export declare class ConnectTerms {
 
 /** The connections of one JavaScript environment: of the main thread, or of one worker. */
 export declare class Environment {
-  /** `doorbell` is called when there is something to drain. */
-  constructor(doorbell: () => void)
+  /**
+   * `doorbell` is called when there is something to drain. `in_node` is whether the event loop is Node's own: there it waits
+   * for plain bytes too.
+   */
+  constructor(doorbell: () => void, inNode: boolean)
   /** The calls that every read and write makes: `drain`, `flush`, `read`, `readable`, `write`. */
   calls(): object
   /** Keeps the process alive, or not. */

@@ -11,7 +11,10 @@ let draining = false;
 const connections = new Map();
 let referenced = 0;
 
-const environment = new Environment(drain);
+/** Whether this is Node itself and no other runtime with its interfaces. */
+const inNode = !process.versions.bun && !process.versions.deno;
+
+const environment = new Environment(drain, inNode);
 const calls = environment.calls();
 
 function drain() {

@@ -17,7 +17,11 @@ const nodeTest = ['--test', '--test-reporter=spec', '--test-timeout=600000'];
 
 const suites = {
   // Without the Node-API layer: a test binary has no Node process to link against.
-  rust: () => run('cargo', ['test', '--locked', '--no-default-features', '--features', 'aws-lc']),
+  rust: () => {
+    const args = ['test', '--locked', '--no-default-features', '--features', 'aws-lc'];
+    // Once more with plain bytes waited for by a watch, as in Node: see tests/common.
+    return run('cargo', args) && run('cargo', [...args, '--test', '*'], { WATCH: '1' });
+  },
   js: () => run(process.execPath, [...nodeTest, ...testFiles()]),
   // The other crypto provider: what depends on it, with an addon of its own that takes nobody's place.
   ring: () => {

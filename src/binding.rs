@@ -24,6 +24,7 @@ use crate::tuning::{KeepAlive, Tuning};
 
 mod calls;
 mod configuration;
+mod event_loop;
 
 use configuration::{ConnectTerms, TlsContext};
 
@@ -181,9 +182,13 @@ pub struct Environment {
 
 #[napi]
 impl Environment {
-    /// `doorbell` is called when there is something to drain.
+    /// `doorbell` is called when there is something to drain. `in_node` is whether the event loop is Node's own: there it waits
+    /// for plain bytes too.
     #[napi(constructor)]
-    pub fn new(env: Env, doorbell: Function<(), ()>) -> Result<Self> {
+    pub fn new(env: Env, doorbell: Function<(), ()>, in_node: bool) -> Result<Self> {
+        // Where else libuv's functions are found, they may end the process. Tried on Linux alone.
+        let polls = in_node && cfg!(target_os = "linux");
+        let watch = polls.then(|| event_loop::watch(&env, &doorbell)).flatten();
         let doorbell: Doorbell = doorbell
             .build_threadsafe_function()
             .callee_handled::<false>()
@@ -191,12 +196,12 @@ impl Environment {
             .build()?;
         let doorbell = Arc::new(Mutex::new(doorbell));
         let bell = doorbell.clone();
-        let queue = Arc::new(EventQueue::new(move || {
+        let queue = EventQueue::new(move || {
             // While the environment is torn down the call is refused, which is what is wanted then.
             lock(&bell).call((), ThreadsafeFunctionCallMode::NonBlocking);
-        }));
+        });
         let shared = Arc::new(Shared {
-            queue,
+            queue: Arc::new(queue.with_watch(watch)),
             connections: Mutex::default(),
             unflushed: Mutex::default(),
         });

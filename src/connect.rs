@@ -16,6 +16,7 @@ use crate::error::{Attempt, Failure, POLICY_DENIED, Step};
 use crate::policy::{Candidate, Policy};
 use crate::race::{AttemptId, Input, Output, Race};
 use crate::resolve::{ResolveError, resolve};
+use crate::tcp::Tcp;
 use crate::tuning::{KeepAlive, Tuning};
 
 /// What to connect to.
@@ -51,7 +52,7 @@ pub struct Terms {
 }
 
 /// Opens a TCP stream to the first permitted address that answers. Dropping the future abandons every attempt.
-pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> Result<TcpStream, Failure> {
+pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> Result<Tcp, Failure> {
     let (Target::Host { host, port } | Target::Given { host, port, .. }) = &target;
     if terms.policy.denies_name(host, *port) {
         return Err(Failure::PolicyDenied(Vec::new()));
@@ -75,8 +76,8 @@ pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> 
     };
     tuning
         .apply(&stream)
-        .map_err(|error| Failure::from_io(Step::Connect, &error))?;
-    Ok(stream)
+        .and_then(|()| Tcp::of(stream))
+        .map_err(|error| Failure::from_io(Step::Connect, &error))
 }
 
 /// The addresses that may be dialled. A name that has none is left to the race, which has an error for it.

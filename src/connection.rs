@@ -3,6 +3,8 @@
 //! Two locks. Every section under that of the `State` is short and does no I/O. The handle changes the state and wakes
 //! the driver; the driver changes the state and raises events. Neither waits for the other.
 //!
+//! Where there is a [`Watch`](crate::watch::Watch), the handle's thread hears from it of plain bytes, and the driver of none.
+//!
 //! The lock of the [`Pump`] is held while bytes move. The driver takes it for a turn; the handle only tries it, and does
 //! there a part of the driver's work for it, with the driver's waker: whoever is free moves the bytes. Where both locks
 //! are needed, the pump's comes first.
@@ -24,6 +26,7 @@ use crate::queue::{Next, SendQueue};
 use crate::runtime;
 use crate::tls;
 use crate::tuning::Tuning;
+use crate::watch::{News, Readiness};
 
 mod driving;
 mod handle;
@@ -147,6 +150,8 @@ pub struct Connection {
     state: Mutex<State>,
     /// There while the connection is up, but for the time of an upgrade.
     pump: Mutex<Option<Pump>>,
+    /// What the watch has told of it.
+    readiness: Arc<Readiness>,
     events: Arc<EventQueue<Connection>>,
 }
 
@@ -220,6 +225,14 @@ impl State {
             Some(_) => Accept::Failed,
             None if self.queue.accept(position) => Accept::Yes,
             None => Accept::NotYet,
+        }
+    }
+
+    fn stop_reading(&mut self) {
+        self.inbox.clear();
+        self.read_waits = false;
+        if self.reading != Reading::Ended {
+            self.reading = Reading::Stopped;
         }
     }
 

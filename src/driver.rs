@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 
 use crate::connect::{Target, Terms, connect};
@@ -20,6 +19,7 @@ use crate::connection::{Connection, Info, TlsRequest};
 use crate::error::{Failure, Step};
 use crate::pump::Turn;
 use crate::runtime::Threads;
+use crate::tcp::Tcp;
 use crate::tls;
 use crate::transport::{Transport, with_scratch};
 use crate::tuning::reset_on_close;
@@ -88,7 +88,7 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
     if let Some(request) = tls {
         (transport, info) = Box::pin(secure(threads, connection, transport, info, request, limit)).await?;
     }
-    connection.begin(transport);
+    connection.begin(transport, Step::Connect)?;
     connection.opened(info.clone());
     loop {
         let mut upgrade = UpgradeLimit::new(terms.timeout);
@@ -104,7 +104,7 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
                 refuse_plaintext(rest.tcp())?;
                 let limit = upgrade.limit();
                 (transport, info) = Box::pin(secure(threads, connection, rest, info, request, limit)).await?;
-                connection.begin(transport);
+                connection.begin(transport, Step::Handshake)?;
                 connection.secured(info.clone());
             }
             Turn::Finished { input_ended: true } => return Ok(()),
@@ -182,7 +182,7 @@ impl UpgradeLimit {
     }
 }
 
-fn addresses_of(stream: &TcpStream) -> Result<Info, Failure> {
+fn addresses_of(stream: &Tcp) -> Result<Info, Failure> {
     let failed = |error: io::Error| match error.kind() {
         // The peer accepted and reset at once.
         io::ErrorKind::NotConnected => Failure::Io {
@@ -191,11 +191,9 @@ fn addresses_of(stream: &TcpStream) -> Result<Info, Failure> {
         },
         _ => Failure::from_io(Step::Connect, &error),
     };
-    Ok(Info {
-        local: stream.local_addr().map_err(failed)?,
-        peer: stream.peer_addr().map_err(failed)?,
-        session: None,
-    })
+    let (local, peer) = stream.addresses().map_err(failed)?;
+    let session = None;
+    Ok(Info { local, peer, session })
 }
 
 /// Does the handshake, and has the application confirm who answered where it wants to.
@@ -207,12 +205,11 @@ async fn secure(
     request: TlsRequest,
     limit: Limit,
 ) -> Outcome<(Transport, Info)> {
-    let mut handshake = tls::Handshake::start(
-        &threads.handshakes,
-        &request.context,
-        request.name,
-        transport.into_tcp(),
-    );
+    let mut stream = transport.into_tcp();
+    stream
+        .register()
+        .map_err(|error| Failure::from_io(Step::Handshake, &error))?;
+    let mut handshake = tls::Handshake::start(&threads.handshakes, &request.context, request.name, stream);
     let outcome = unless_given_up(connection, limit.within(Step::Handshake, handshake.finish())).await;
     handshake.abandon().await;
     let mut stream = outcome?;
@@ -234,7 +231,7 @@ async fn secure(
 
 /// Plaintext that waits in the kernel when the upgrade begins was forged or forgotten. It must be neither decrypted
 /// nor taken for the server's first TLS bytes.
-fn refuse_plaintext(stream: &TcpStream) -> Result<(), Failure> {
+fn refuse_plaintext(stream: &Tcp) -> Result<(), Failure> {
     // The kernel itself is asked: the runtime's own report of readiness may lag behind.
     match SockRef::from(stream).peek(&mut [MaybeUninit::uninit()]) {
         Ok(0) => Err(Failure::ClosedInHandshake),
@@ -265,11 +262,14 @@ async fn unless_given_up<T>(connection: &Connection, work: impl Future<Output = 
 }
 
 /// Reads what the peer still sends, into the void, until it ends its side.
-async fn drain(connection: &Connection, stream: TcpStream) -> Outcome<()> {
+async fn drain(connection: &Connection, mut stream: Tcp) -> Outcome<()> {
+    stream
+        .register()
+        .map_err(|error| Failure::from_io(Step::Shutdown, &error))?;
     let until_end = async {
-        let answer = into_the_void(&stream, connection.sent_in_all());
+        let answer = into_the_void(&mut stream, connection.sent_in_all());
         if timeout(ANSWER_TIME, answer).await == Ok(End::Limit) {
-            let _ = timeout(DRAIN_TIME, into_the_void(&stream, DRAIN_BYTES)).await;
+            let _ = timeout(DRAIN_TIME, into_the_void(&mut stream, DRAIN_BYTES)).await;
         }
     };
     tokio::select! {
@@ -289,16 +289,13 @@ enum End {
     Peer,
 }
 
-async fn into_the_void(stream: &TcpStream, limit: u64) -> End {
+async fn into_the_void(stream: &mut Tcp, limit: u64) -> End {
     let mut left = limit;
     while left > 0 {
-        if !matches!(timeout(DRAIN_TIME, stream.readable()).await, Ok(Ok(()))) {
-            return End::Peer;
-        }
-        match with_scratch(|scratch| stream.try_read(scratch)) {
-            Ok(count @ 1..) => left = left.saturating_sub(count as u64),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Ok(0) | Err(_) => return End::Peer,
+        let received = poll_fn(|cx| with_scratch(|scratch| stream.poll_receive(cx, scratch)));
+        match timeout(DRAIN_TIME, received).await {
+            Ok(Ok(count @ 1..)) => left = left.saturating_sub(count as u64),
+            Ok(Ok(0) | Err(_)) | Err(_) => return End::Peer,
         }
     }
     End::Limit

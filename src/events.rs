@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::watch::Watch;
+
 /// What a connection has to tell.
 pub mod flag {
     /// The connection is up: TCP, and TLS where asked for.
@@ -32,6 +34,7 @@ pub struct EventQueue<C> {
     /// `None` once the environment is gone.
     waiting: Mutex<Option<Vec<Arc<C>>>>,
     doorbell: Box<dyn Fn() + Send + Sync>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl<C> EventQueue<C> {
@@ -40,7 +43,18 @@ impl<C> EventQueue<C> {
         EventQueue {
             waiting: Mutex::new(Some(Vec::new())),
             doorbell: Box::new(doorbell),
+            watch: None,
         }
+    }
+
+    /// The same, with a watch: whoever drains the queue takes from that too.
+    pub fn with_watch(self, watch: Option<Arc<Watch>>) -> Self {
+        EventQueue { watch, ..self }
+    }
+
+    /// What waits for the plain bytes of the connections in the place of the runtime.
+    pub fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.as_ref()
     }
 
     /// Adds a connection that has something to tell; it must not be in the queue already.

@@ -10,6 +10,8 @@
 //! | [`connect`] | from a host to an open TCP stream: [`resolve`], then the [`race`] of its addresses |
 //! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
+//! | [`tcp`] | a descriptor, and who waits for what comes in on it |
+//! | [`watch`] | plain bytes waited for on the thread that reads them |
 //! | [`tuning`] | settings of the descriptor that may change while the connection lives |
 //! | [`prefetch`] | much received at a time, below TLS |
 //! | [`tls`] | configurations, trust, verification, the handshake |
@@ -37,6 +39,8 @@ pub mod queue;
 pub mod race;
 pub mod resolve;
 pub mod runtime;
+pub mod tcp;
 pub mod tls;
 pub mod transport;
 pub mod tuning;
+pub mod watch;

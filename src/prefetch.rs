@@ -4,13 +4,13 @@
 //! this keeps up to 64 KiB, for as long as they come that fast; an idle connection holds no buffer.
 
 use std::cell::Cell;
-use std::io::{self, Read};
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use crate::tcp::Tcp;
 
 const MOST: usize = 64 * 1024;
 
@@ -22,7 +22,7 @@ thread_local! {
 /// See the module.
 #[derive(Debug)]
 pub struct Prefetch {
-    stream: TcpStream,
+    stream: Tcp,
     ahead: Option<Ahead>,
     /// Nothing is received ahead before the handshake is done.
     eager: bool,
@@ -41,7 +41,7 @@ struct Ahead {
 
 impl Prefetch {
     /// Nothing is received before it is asked for.
-    pub fn new(stream: TcpStream) -> Self {
+    pub fn new(stream: Tcp) -> Self {
         Prefetch {
             stream,
             ahead: None,
@@ -63,12 +63,12 @@ impl Prefetch {
     }
 
     /// The stream below.
-    pub fn stream(&self) -> &TcpStream {
+    pub fn stream(&self) -> &Tcp {
         &self.stream
     }
 
     /// Takes the stream out, without what was received ahead.
-    pub fn into_stream(self) -> TcpStream {
+    pub fn into_stream(self) -> Tcp {
         self.stream
     }
 
@@ -77,7 +77,7 @@ impl Prefetch {
         let room = buffer.remaining();
         let before = buffer.filled().len();
         if self.insists {
-            match (&*SockRef::from(&self.stream)).read(buffer.initialize_unfilled()) {
+            match self.stream.receive_now(buffer.initialize_unfilled()) {
                 Ok(count) => buffer.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
                 Err(error) => return Poll::Ready(Err(error)),
@@ -164,13 +164,15 @@ impl AsyncWrite for Prefetch {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
     async fn pair() -> (Prefetch, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut stream = Tcp::of(stream).unwrap();
+        stream.register().unwrap();
         let mut stream = Prefetch::new(stream);
         stream.begin();
         (stream, listener.accept().await.unwrap().0)

@@ -155,6 +155,13 @@ impl Pump {
             if work.dropped {
                 return Poll::Ready(Turn::Dropped);
             }
+            // From here on what comes in is thrown away, which is no reader's work. Before anything is sent, since what the
+            // transport was to wait for is forgotten.
+            if work.closing.is_some()
+                && let Err(error) = self.transport.register()
+            {
+                return Poll::Ready(Turn::Failed(Failure::from_io(Step::Shutdown, &error)));
+            }
             match self.met.take() {
                 Some(Met::Sending(error)) => {
                     return Poll::Ready(Turn::Failed(self.why_sending_failed(
@@ -245,7 +252,7 @@ impl Pump {
     /// Ready when something was received or the peer's end was seen. Plain bytes are left to the reader.
     fn poll_receive(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if self.transport.is_plain() {
-            ready!(self.transport.tcp().poll_read_ready(cx)).map_err(|error| Failure::from_io(Step::Read, &error))?;
+            ready!(self.transport.tcp().poll_readable(cx)).map_err(|error| Failure::from_io(Step::Read, &error))?;
             self.readable = true;
             return Poll::Pending;
         }

@@ -22,7 +22,6 @@ pub use trust::TrustStore;
 use std::io;
 
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
@@ -30,6 +29,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::error::{Failure, Step};
 use crate::prefetch::Prefetch;
+use crate::tcp::Tcp;
 
 /// What was agreed on in a handshake.
 #[derive(Clone, Debug)]
@@ -74,8 +74,8 @@ fn iana_name(rustls_name: &str) -> String {
 pub struct Handshake(JoinSet<io::Result<TlsStream<Prefetch>>>);
 
 impl Handshake {
-    /// Begins a handshake on `stream`.
-    pub fn start(thread: &Handle, context: &Context, name: ServerName<'static>, stream: TcpStream) -> Self {
+    /// Begins a handshake on `stream`, for which a runtime waits.
+    pub fn start(thread: &Handle, context: &Context, name: ServerName<'static>, stream: Tcp) -> Self {
         let mut task = JoinSet::new();
         task.spawn_on(
             TlsConnector::from(context.config()).connect(name, Prefetch::new(stream)),

@@ -1,18 +1,17 @@
 //! Plain or TLS bytes behind one type: what the driver moves them through.
 
 use std::cell::RefCell;
-use std::io::{self, BufRead, IoSlice, Read};
+use std::io::{self, BufRead, IoSlice};
 use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use socket2::SockRef;
-use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufRead, AsyncWrite};
 use tokio_rustls::client::TlsStream;
 
 use crate::prefetch::Prefetch;
+use crate::tcp::Tcp;
 
 /// Plain bytes that the driver receives in one call.
 const RECEIVE: usize = 64 * 1024;
@@ -34,7 +33,7 @@ pub type Take<'a> = dyn FnMut(&[u8]) + 'a;
 #[derive(Debug)]
 pub enum Transport {
     /// TCP.
-    Plain(TcpStream),
+    Plain(Tcp),
     /// TLS over TCP.
     Tls(Box<TlsStream<Prefetch>>),
 }
@@ -48,12 +47,10 @@ impl Transport {
     /// Receives plain bytes into `buffer`; 0 is the end of the stream. Over TLS that is the driver's to do, so there is
     /// nothing here.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Transport::Plain(stream) = self else {
-            return Poll::Pending;
-        };
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        match self {
+            Transport::Plain(stream) => stream.poll_receive(cx, buffer),
+            Transport::Tls(_) => Poll::Pending,
+        }
     }
 
     /// Receives, and gives what came to `take`, piece by piece; returns how much that was. 0 is the end of the stream (for
@@ -72,7 +69,7 @@ impl Transport {
     /// The same of what there is although the runtime may not have heard of it; for the last reads of a connection.
     pub fn poll_take_now(&mut self, cx: &mut Context<'_>, take: &mut Take<'_>) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(stream) => with_scratch(|scratch| match (&*SockRef::from(&*stream)).read(scratch) {
+            Transport::Plain(stream) => with_scratch(|scratch| match stream.receive_now(scratch) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
                 result => Poll::Ready(result.inspect(|&count| take(&scratch[..count]))),
             }),
@@ -87,13 +84,13 @@ impl Transport {
     pub fn poll_write(&mut self, cx: &mut Context<'_>, buffers: &[Bytes]) -> Poll<io::Result<usize>> {
         match self {
             Transport::Plain(stream) => match buffers {
-                [only] => Pin::new(stream).poll_write(cx, only),
+                [only] => stream.poll_send(cx, only),
                 _ => {
                     let mut slices = [IoSlice::new(&[]); crate::queue::GATHER];
                     for (slice, buffer) in slices.iter_mut().zip(buffers) {
                         *slice = IoSlice::new(buffer);
                     }
-                    Pin::new(stream).poll_write_vectored(cx, &slices[..buffers.len()])
+                    stream.poll_send_vectored(cx, &slices[..buffers.len()])
                 }
             },
             Transport::Tls(stream) => Pin::new(stream).poll_write(cx, &buffers[0]),
@@ -103,7 +100,7 @@ impl Transport {
     /// Sends from a buffer that is nobody's own, over TCP as it is.
     pub fn poll_write_slice(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         match self {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, data),
+            Transport::Plain(stream) => stream.poll_send(cx, data),
             Transport::Tls(stream) => Pin::new(stream).poll_write(cx, data),
         }
     }
@@ -132,21 +129,29 @@ impl Transport {
     /// Ends the outgoing direction: for TLS a close_notify first, then FIN.
     pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Transport::Plain(stream) => Poll::Ready(stream.shutdown()),
             Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 
     /// The TCP stream below.
-    pub fn tcp(&self) -> &TcpStream {
+    pub fn tcp(&self) -> &Tcp {
         match self {
             Transport::Plain(stream) => stream,
             Transport::Tls(stream) => stream.get_ref().0.stream(),
         }
     }
 
+    /// Has the runtime of the caller wait for what comes in. What it was to wait for so far is forgotten.
+    pub fn register(&mut self) -> io::Result<()> {
+        match self {
+            Transport::Plain(stream) => stream.register(),
+            Transport::Tls(_) => Ok(()),
+        }
+    }
+
     /// Takes the TCP stream out, with no more TLS on it.
-    pub fn into_tcp(self) -> TcpStream {
+    pub fn into_tcp(self) -> Tcp {
         match self {
             Transport::Plain(stream) => stream,
             Transport::Tls(stream) => stream.into_inner().0.into_stream(),

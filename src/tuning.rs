@@ -1,10 +1,10 @@
 //! What the application may ask of the descriptor itself, while the connection lives.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::TcpStream;
 
 /// Between two probes of a connection that does not answer, as Node has it.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -46,7 +46,7 @@ impl Tuning {
     }
 
     /// Makes the settings. A connection that has failed by now refuses them, and tells its failure elsewhere.
-    pub fn apply(self, stream: &TcpStream) -> io::Result<()> {
+    pub fn apply(self, stream: &impl AsFd) -> io::Result<()> {
         let socket = SockRef::from(stream);
         if let Some(on) = self.no_delay {
             socket.set_tcp_nodelay(on)?;
@@ -65,6 +65,6 @@ impl Tuning {
 }
 
 /// Has the descriptor reset the connection when it is closed, instead of ending it.
-pub fn reset_on_close(stream: &TcpStream) -> io::Result<()> {
+pub fn reset_on_close(stream: &impl AsFd) -> io::Result<()> {
     SockRef::from(stream).set_linger(Some(Duration::ZERO))
 }

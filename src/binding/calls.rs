@@ -13,6 +13,7 @@ use napi::{JsValue, Result, check_status, sys};
 
 use super::{ReadResult, Shared, WriteResult, lock};
 use crate::connection::{Accept, Connection, Read};
+use crate::events::flag;
 use crate::runtime;
 
 /// Up to so many connections are flushed on the JavaScript thread. If more have something to send, it is the busy one.
@@ -58,13 +59,37 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
     unsafe {
         answer(env, info, |shared, [mut events]: [Argument; 1]| {
             let (pairs, _) = events.words()?.as_chunks_mut::<2>();
+            let told = take_from_watch(shared, pairs);
+            let pairs = &mut pairs[told..];
             let connections = shared.queue.take(pairs.len());
             for (pair, connection) in pairs.iter_mut().zip(&connections) {
                 *pair = [connection.id(), connection.take_events()];
             }
-            Some(connections.len() as f64)
+            Some((told + connections.len()) as f64)
         })
     }
+}
+
+/// Fills `pairs` with what waiting reads are to be told by the environment's watch; returns how many.
+fn take_from_watch(shared: &Shared, pairs: &mut [[u32; 2]]) -> usize {
+    let mut told = 0;
+    let Some(watch) = shared.queue.watch() else { return 0 };
+    watch.take(|news| {
+        // What is told late of a connection that is gone concerns nobody.
+        let Some(connection) = shared.connection(news.id) else {
+            return;
+        };
+        connection.note(news);
+        match pairs.get_mut(told) {
+            Some(pair) if connection.take_waiting_read() => {
+                *pair = [news.id, flag::READABLE];
+                told += 1;
+            }
+            Some(_) => {}
+            None => connection.tell_reader(),
+        }
+    });
+    told
 }
 
 /// `write(id, bytes)`: copies the bytes of a write and asks for it at once; a `flush()` has to follow. Returns a

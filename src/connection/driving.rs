@@ -9,11 +9,22 @@ use crate::pump::Turn;
 use crate::transport::Transport;
 
 impl Connection {
-    /// From now on bytes move through `transport`.
-    pub fn begin(&self, transport: Transport) {
+    /// From now on bytes move through `transport`. Plain ones are waited for by the environment's watch, if it has one; where
+    /// that takes no more, or by none, by the runtime. Fails with `step` if that takes no more either.
+    pub fn begin(&self, mut transport: Transport, step: Step) -> Result<(), Failure> {
         let direct = transport.is_plain();
+        if let Transport::Plain(stream) = &mut transport {
+            let watched = self
+                .events
+                .watch()
+                .is_some_and(|watch| stream.watch(watch, self.id, &self.readiness).is_ok());
+            if !watched {
+                stream.register().map_err(|error| Failure::from_io(step, &error))?;
+            }
+        }
         *self.lock_pump() = Some(Pump::new(transport));
         self.lock().direct = direct;
+        Ok(())
     }
 
     /// A turn of the pump, which is there between [`Self::begin`] and [`Self::cease`].

@@ -42,6 +42,7 @@ impl Connection {
                 in_event_queue: false,
             }),
             pump: Mutex::new(None),
+            readiness: Arc::default(),
         })
     }
 
@@ -263,10 +264,7 @@ impl Connection {
     /// The reader wants no more; what the peer sends is left where it is.
     pub fn stop_reading(&self) {
         let mut state = self.change();
-        state.inbox.clear();
-        if state.reading != Reading::Ended {
-            state.reading = Reading::Stopped;
-        }
+        state.stop_reading();
         state.wake_driver();
     }
 
@@ -278,10 +276,7 @@ impl Connection {
         let mut state = self.change();
         state.closing = Some(Closing { timeout });
         state.queue.end();
-        state.inbox.clear();
-        if state.reading != Reading::Ended {
-            state.reading = Reading::Stopped;
-        }
+        state.stop_reading();
         state.wake_unless_failed()
     }
 
@@ -330,6 +325,24 @@ impl Connection {
     /// Where the connection leads, once it is up.
     pub fn info(&self) -> Option<Info> {
         self.lock().info.clone()
+    }
+
+    /// Takes note of what the environment's watch has told.
+    pub fn note(&self, news: News) {
+        self.readiness.note(news);
+    }
+
+    /// [`Self::tell_reader`] for whoever takes the events at this moment: true if a read is to be told [`flag::READABLE`] here
+    /// and now. Where the connection has something else to tell, that is added to it.
+    pub fn take_waiting_read(&self) -> bool {
+        let mut state = self.lock();
+        if !std::mem::take(&mut state.read_waits) {
+            return false;
+        }
+        if state.in_event_queue {
+            state.events |= flag::READABLE;
+        }
+        !state.in_event_queue
     }
 
     /// Takes what the connection has to tell: a set of [`flag`]s.

@@ -2,6 +2,9 @@
 //!
 //! Everything runs on the thread of the test, so the driver moves only while the test waits. What a test does between
 //! two waits, the driver sees at once.
+//!
+//! With `WATCH=1` in the environment plain bytes are waited for by a watch, as they are in Node, and else by the runtime. What is
+//! tested holds either way.
 
 #![allow(
     dead_code,
@@ -34,6 +37,7 @@ use winter_sockets::driver::{self, Plan};
 use winter_sockets::error::Failure;
 use winter_sockets::events::{EventQueue, flag};
 use winter_sockets::runtime::Threads;
+use winter_sockets::watch::Watch;
 
 /// Long enough for the slowest machine: running out of it means failure.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,6 +110,14 @@ impl Client {
         Client::to(&host).open(&host).await
     }
 
+    /// The same, with its plain bytes waited for by a watch.
+    pub async fn watched() -> (Self, Peer) {
+        let host = Host::new().await;
+        Client::start_with(host.plan(), Some(Watch::new().unwrap()))
+            .open(&host)
+            .await
+    }
+
     async fn open(mut self, host: &Host) -> (Self, Peer) {
         let peer = host.accept().await;
         self.told(flag::OPENED).await;
@@ -113,12 +125,17 @@ impl Client {
     }
 
     fn start(plan: Plan) -> Self {
+        Client::start_with(plan, std::env::var_os("WATCH").map(|_| Watch::new().unwrap()))
+    }
+
+    fn start_with(plan: Plan, watch: Option<Watch>) -> Self {
         let doorbell = Arc::new(Doorbell::default());
         let bell = doorbell.clone();
-        let events = Arc::new(EventQueue::new(move || {
+        let ring = move || {
             bell.rings.fetch_add(1, Ordering::Relaxed);
             bell.rung.notify_one();
-        }));
+        };
+        let events = Arc::new(EventQueue::new(ring).with_watch(watch.map(Arc::new)));
         let connection = Connection::new(1, events.clone());
         Client {
             driver: tokio::spawn(driver::run(this_thread(), connection.clone(), plan)),
@@ -135,7 +152,10 @@ impl Client {
         let what = format!("events {flags:#b}");
         within(&what, async {
             while self.collect() & flags != flags {
-                self.doorbell.rung.notified().await;
+                match self.events.watch() {
+                    None => self.doorbell.rung.notified().await,
+                    Some(_) => yield_now().await,
+                }
             }
         })
         .await;
@@ -146,6 +166,11 @@ impl Client {
     pub fn events(&mut self) -> u32 {
         self.collect();
         std::mem::take(&mut self.pending)
+    }
+
+    /// What waits for its plain bytes.
+    pub fn watch(&self) -> &Watch {
+        self.events.watch().expect("the connection is a watched one")
     }
 
     /// How often the doorbell was rung.
@@ -254,6 +279,14 @@ impl Client {
         assert!(waiting.len() <= 1, "a connection stands in the queue once");
         for connection in waiting {
             self.pending |= connection.take_events();
+        }
+        if let Some(watch) = self.events.watch() {
+            watch.take(|news| {
+                self.connection.note(news);
+                if self.connection.take_waiting_read() {
+                    self.pending |= flag::READABLE;
+                }
+            });
         }
         self.pending
     }

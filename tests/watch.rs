@@ -1,0 +1,217 @@
+//! Plain bytes that the reader's own thread waits for, with the driver left asleep.
+
+mod common;
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::thread;
+
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::yield_now;
+use winter_sockets::connection::{Accept, Connection, Read};
+use winter_sockets::driver;
+use winter_sockets::events::{EventQueue, flag};
+use winter_sockets::watch::{News, Watch};
+
+use common::tls::{request_of, server_and_settings};
+use common::{Client, Host, PATIENCE, TOO_MUCH, this_thread, within};
+
+/// What the watch tells, once it tells something.
+async fn news(watch: &Watch) -> Vec<News> {
+    let mut told = Vec::new();
+    within("news", async {
+        while told.is_empty() {
+            watch.take(|news| told.push(news));
+            yield_now().await;
+        }
+    })
+    .await;
+    told
+}
+
+fn nothing_new(watch: &Watch) {
+    watch.take(|news| panic!("told of {news:?}"));
+}
+
+#[tokio::test]
+async fn bytes_are_told_by_the_watch_alone() {
+    let (mut client, mut peer) = Client::watched().await;
+    let rings = client.rings();
+    assert_eq!(client.poll_read(), Read::Pending);
+    peer.send(b"one").await;
+    assert_eq!(news(client.watch()).await, [News { id: 1, is_last: false }]);
+    client.note(News { id: 1, is_last: false });
+    assert!(client.take_waiting_read(), "a read waits");
+    assert!(!client.take_waiting_read(), "and was told");
+    assert_eq!(client.poll_read(), Read::Bytes(3));
+    assert_eq!(client.receive(3).await, b"one");
+    client.turn(&mut peer).await;
+    assert_eq!(client.rings(), rings, "no doorbell");
+}
+
+#[tokio::test]
+async fn what_was_told_before_anybody_asked_is_found_by_the_read_that_asks() {
+    let (client, mut peer) = Client::watched().await;
+    peer.send(b"early").await;
+    let [early] = news(client.watch()).await[..] else {
+        panic!("told twice")
+    };
+    client.note(early);
+    assert!(!client.take_waiting_read(), "nobody waits");
+    assert_eq!(client.poll_read(), Read::Bytes(5));
+}
+
+#[tokio::test]
+async fn a_read_that_took_all_there_was_asks_the_kernel_no_more() {
+    let (client, mut peer) = Client::watched().await;
+    peer.send(b"all").await;
+    for told in news(client.watch()).await {
+        client.note(told);
+    }
+    let mut target = [0; 64];
+    assert_eq!(client.read(&mut target), Read::Bytes(3));
+    peer.send(b"unheard of").await;
+    assert_eq!(client.read(&mut target), Read::Pending);
+    for told in news(client.watch()).await {
+        client.note(told);
+    }
+    assert_eq!(client.read(&mut target), Read::Bytes(10));
+}
+
+#[tokio::test]
+async fn the_end_is_told_once_and_stays() {
+    let (client, mut peer) = Client::watched().await;
+    peer.send(b"last").await;
+    peer.end().await;
+    let mut target = [0; 64];
+    let mut received = Vec::new();
+    loop {
+        match client.read(&mut target) {
+            Read::Bytes(count) => received.extend_from_slice(&target[..count]),
+            Read::Pending => news(client.watch())
+                .await
+                .into_iter()
+                .for_each(|told| client.note(told)),
+            last => break assert_eq!(last, Read::End),
+        }
+    }
+    assert_eq!(received, b"last");
+    assert_eq!(client.read(&mut target), Read::End);
+    nothing_new(client.watch());
+}
+
+#[tokio::test]
+async fn while_the_runtime_waits_for_room_to_send_the_watch_tells_what_comes_in() {
+    let (mut client, mut peer) = Client::watched().await;
+    let (position, accept) = client.write(&vec![0; TOO_MUCH]);
+    assert_eq!(accept, Accept::NotYet);
+    for message in [b"one", b"two"] {
+        assert_eq!(client.poll_read(), Read::Pending);
+        peer.send(message).await;
+        let [told] = news(client.watch()).await[..] else {
+            panic!("told twice")
+        };
+        client.note(told);
+        assert!(client.take_waiting_read());
+        assert_eq!(client.receive(3).await, message);
+    }
+    assert_ne!(client.accept(position), Accept::Yes, "there was no room all the time");
+    peer.receive(TOO_MUCH).await;
+    client.told(flag::WRITABLE).await;
+    assert_eq!(client.accept(position), Accept::Yes);
+}
+
+#[tokio::test]
+async fn of_a_connection_that_closes_nothing_is_told() {
+    let (mut client, mut peer) = Client::watched().await;
+    client.close(PATIENCE);
+    client.told(flag::FINISHED).await;
+    peer.send(b"too late").await;
+    peer.end().await;
+    client.told(flag::RELEASED).await;
+    nothing_new(client.watch());
+}
+
+#[tokio::test]
+async fn of_a_connection_that_is_upgraded_nothing_is_told() {
+    let (server, settings) = server_and_settings();
+    let (mut client, peer) = Client::watched().await;
+    client.upgrade(request_of(settings));
+    let mut peer = server.secure(peer).await.unwrap();
+    client.told(flag::SECURED).await;
+    client.watch().take(|_| {});
+    assert_eq!(client.poll_read(), Read::Pending);
+    peer.send(b"decrypted").await;
+    client.told(flag::READABLE).await;
+    nothing_new(client.watch());
+    assert_eq!(client.receive(9).await, b"decrypted");
+}
+
+#[test]
+fn no_byte_is_missed_however_reader_writer_and_driver_interleave() {
+    const BYTES: usize = 40_000_000;
+    let events = Arc::new(EventQueue::new(|| {}).with_watch(Some(Arc::new(Watch::new().unwrap()))));
+    let connection = Connection::new(1, events.clone());
+    let driven = connection.clone();
+    // A peer that sends back what it gets, in pieces of its own, on the thread of the driver.
+    let other = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let host = Host::new().await;
+            let driver = tokio::spawn(driver::run(this_thread(), driven, host.plan()));
+            let (mut receive, mut send) = host.accept().await.0.into_split();
+            let mut piece = vec![0; 70_001];
+            while let Ok(count @ 1..) = receive.read(&mut piece).await {
+                send.write_all(&piece[..count]).await.unwrap();
+            }
+            drop(send);
+            driver.await.unwrap();
+        });
+    });
+
+    // The loop of a thread that has nothing but the watch to wait for, as Node's.
+    let watch = events.watch().unwrap();
+    let mut poll = Poll::new().unwrap();
+    poll.registry()
+        .register(&mut SourceFd(&watch.as_raw_fd()), Token(0), Interest::READABLE)
+        .unwrap();
+    let mut polled = Events::with_capacity(1);
+    let (mut written, mut received) = (0, 0);
+    let (mut target, mut waits) = (vec![0; 64 * 1024], None);
+    while received < BYTES {
+        // Large ones, small ones, and a flush for several.
+        let size = [100_000, 10, 3_000][written % 3].min(BYTES - written);
+        if waits.is_none_or(|position| connection.accept(position) != Accept::NotYet) && size > 0 {
+            let bytes: Vec<u8> = (written..written + size).map(|index| (index % 251) as u8).collect();
+            let write = connection.write(&bytes);
+            written += size;
+            waits = (write.accept == Accept::NotYet).then_some(write.position);
+            connection.flush();
+        }
+        match connection.read(&mut target) {
+            Read::Bytes(count) => {
+                for (index, &byte) in target[..count].iter().enumerate() {
+                    assert_eq!(byte, ((received + index) % 251) as u8);
+                }
+                received += count;
+            }
+            Read::Pending if waits.is_some() || written == BYTES => {
+                poll.poll(&mut polled, Some(PATIENCE)).unwrap();
+                assert!(
+                    !polled.is_empty(),
+                    "something comes in, as long as something is under way"
+                );
+                watch.take(|told| connection.note(told));
+            }
+            Read::Pending => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    connection.close(PATIENCE);
+    other.join().unwrap();
+}
