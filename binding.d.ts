@@ -21,7 +21,7 @@ export declare class ConnectTerms {
 export declare class Environment {
   /**
    * `doorbell` is called when there is something to drain. `in_node` is whether the event loop is Node's own: there it waits
-   * for plain bytes too.
+   * for what comes in, too.
    */
   constructor(doorbell: () => void, inNode: boolean)
   /** The calls that every read and write makes: `drain`, `flush`, `read`, `readable`, `write`. */

@@ -19,7 +19,7 @@ const suites = {
   // Without the Node-API layer: a test binary has no Node process to link against.
   rust: () => {
     const args = ['test', '--locked', '--no-default-features', '--features', 'aws-lc'];
-    // Once more with plain bytes waited for by a watch, as in Node: see tests/common.
+    // Once more with a watch that tells of what comes in, as in Node: see tests/common.
     return run('cargo', args) && run('cargo', [...args, '--test', '*'], { WATCH: '1' });
   },
   js: () => run(process.execPath, [...nodeTest, ...testFiles()]),

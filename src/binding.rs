@@ -183,7 +183,7 @@ pub struct Environment {
 #[napi]
 impl Environment {
     /// `doorbell` is called when there is something to drain. `in_node` is whether the event loop is Node's own: there it waits
-    /// for plain bytes too.
+    /// for what comes in, too.
     #[napi(constructor)]
     pub fn new(env: Env, doorbell: Function<(), ()>, in_node: bool) -> Result<Self> {
         // Where else libuv's functions are found, they may end the process. Tried on Linux alone.

@@ -3,7 +3,8 @@
 //! Two locks. Every section under that of the `State` is short and does no I/O. The handle changes the state and wakes
 //! the driver; the driver changes the state and raises events. Neither waits for the other.
 //!
-//! Where there is a [`Watch`](crate::watch::Watch), the handle's thread hears from it of plain bytes, and the driver of none.
+//! Where there is a [`Watch`](crate::watch::Watch), the handle's thread hears from it of what comes in, and the driver of none of
+//! it, but for TLS of which there is much.
 //!
 //! The lock of the [`Pump`] is held while bytes move. The driver takes it for a turn; the handle only tries it, and does
 //! there a part of the driver's work for it, with the driver's waker: whoever is free moves the bytes. Where both locks
@@ -93,8 +94,9 @@ pub struct Write {
 enum Reading {
     /// Nobody has asked for bytes: the peer's end or reset goes unnoticed.
     NotAsked,
-    /// From the first read on. What comes over TLS is taken ahead of the reader, up to the bound of the inbox, so that
-    /// decrypting is no work of the reader's thread; plain bytes stay in the kernel until a read takes them from there.
+    /// From the first read on. Plain bytes stay in the kernel until a read takes them from there, and so does what comes over TLS
+    /// as long as that is little. Where it is much, it is taken ahead of the reader, up to the bound of the inbox: decrypting is
+    /// no work of the reader's thread then.
     Asked,
     /// The reader cancelled: what comes is left where it is.
     Stopped,
@@ -117,8 +119,12 @@ struct State {
     read_waits: bool,
     /// The driver left bytes to the network because the inbox was full.
     paused: bool,
-    /// Plain bytes are taken from the kernel by whoever reads.
+    /// What comes in is taken from the transport by whoever reads. It changes with the pump at hand.
     direct: bool,
+    /// There is a transport, and no TLS on it.
+    plain: bool,
+    /// The driver is to decrypt what the reader did so far.
+    takes_over: bool,
     /// Bytes were staged and are to be sent when the handle has its [`Connection::flush`] called.
     unflushed: bool,
     /// An upgrade is queued and has not begun.
@@ -177,6 +183,8 @@ pub struct Work {
     pub input: Input,
     /// The graceful close that is under way.
     pub closing: Option<Closing>,
+    /// Whether the driver is to decrypt what the reader did so far.
+    pub takes_over: bool,
     /// The connection is to be dropped, whatever it was doing.
     pub dropped: bool,
     /// Settings of the descriptor to be made.
@@ -258,6 +266,24 @@ impl Change<'_> {
         // The driver registers anew each time it looks.
         if !std::mem::replace(&mut self.state.driver_woken, true) {
             self.driver.0 = self.state.driver.clone();
+        }
+    }
+
+    /// What a read finds that asks nobody else: what was received ahead, or that nothing follows.
+    fn read(&mut self, target: &mut [u8]) -> Option<Read> {
+        if !self.inbox.is_empty() {
+            let count = self.inbox.read(target);
+            if self.paused && self.inbox.is_low() {
+                self.paused = false;
+                self.wake_driver();
+            }
+            return Some(Read::Bytes(count));
+        }
+        match self.reading {
+            _ if self.failure.is_some() => Some(Read::Failed),
+            Reading::Ended => Some(Read::End),
+            Reading::Stopped => Some(Read::Pending),
+            Reading::NotAsked | Reading::Asked => None,
         }
     }
 

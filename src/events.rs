@@ -52,7 +52,7 @@ impl<C> EventQueue<C> {
         EventQueue { watch, ..self }
     }
 
-    /// What waits for the plain bytes of the connections in the place of the runtime.
+    /// What tells of the bytes that come in, in the place of the runtime.
     pub fn watch(&self) -> Option<&Arc<Watch>> {
         self.watch.as_ref()
     }

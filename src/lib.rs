@@ -11,7 +11,7 @@
 //! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
 //! | [`tcp`] | a descriptor, and who waits for what comes in on it |
-//! | [`watch`] | plain bytes waited for on the thread that reads them |
+//! | [`watch`] | bytes waited for on the thread that reads them |
 //! | [`tuning`] | settings of the descriptor that may change while the connection lives |
 //! | [`prefetch`] | much received at a time, below TLS |
 //! | [`tls`] | configurations, trust, verification, the handshake |

@@ -67,6 +67,16 @@ impl Prefetch {
         &self.stream
     }
 
+    /// The stream below, to change who waits for it.
+    pub fn stream_mut(&mut self) -> &mut Tcp {
+        &mut self.stream
+    }
+
+    /// Whether more has come than what was taken from here.
+    pub fn is_behind(&self) -> bool {
+        self.more || self.ahead.is_some()
+    }
+
     /// Takes the stream out, without what was received ahead.
     pub fn into_stream(self) -> Tcp {
         self.stream

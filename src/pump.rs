@@ -19,6 +19,13 @@ use crate::transport::Transport;
 /// which on a machine with few cores takes the place of one that has work: for each 64 KiB, bulk data was half as fast.
 const TELL: usize = CAPACITY / 2;
 
+/// Less than this in one turn is little: it can as well be decrypted by the reader.
+const LITTLE: usize = 4 * 1024;
+
+/// After so many turns that brought little, one after the other, the driver leaves decrypting to the reader. Many, since to
+/// change takes four system calls, and what is decrypted by the driver because much is going on elsewhere is little, too.
+const CALM: u8 = 64;
+
 /// Why the pump stopped.
 #[derive(Debug)]
 pub enum Turn {
@@ -63,6 +70,8 @@ pub struct Pump {
     untold: usize,
     /// Plain bytes wait in the kernel of which no reader was told.
     readable: bool,
+    /// So many turns in a row brought little.
+    calm: u8,
     /// Nothing more can come that would have to be thrown away.
     discarding_over: bool,
     /// Runs out when a graceful close makes no progress.
@@ -81,6 +90,7 @@ impl Pump {
             output_ended: false,
             untold: 0,
             readable: false,
+            calm: 0,
             discarding_over: false,
             patience: None,
         }
@@ -124,18 +134,25 @@ impl Pump {
         }
     }
 
-    /// Receives into `target`; `Some(0)` is the peer's end, `None` a failure, which the driver tells.
-    pub fn receive(&mut self, cx: &mut Context<'_>, target: &mut [u8]) -> Poll<Option<usize>> {
+    /// Receives into `target`; `Some(0)` is the peer's end, `None` a failure, which the driver tells. What came before it is in
+    /// the connection's inbox.
+    pub fn receive(&mut self, connection: &Connection, cx: &mut Context<'_>, target: &mut [u8]) -> Poll<Option<usize>> {
         if self.met.is_some() {
             return Poll::Ready(None);
         }
         Poll::Ready(match ready!(self.transport.poll_read(cx, target)) {
             Ok(count) => Some(count),
             Err(error) => {
+                self.transport.take_rest(&mut |data| connection.received(data));
                 self.met = Some(Met::Receiving(error));
                 None
             }
         })
+    }
+
+    /// Whether more has come than one receive takes.
+    pub fn is_behind(&self) -> bool {
+        self.transport.is_behind()
     }
 
     /// How many bytes wait in the kernel.
@@ -155,12 +172,18 @@ impl Pump {
             if work.dropped {
                 return Poll::Ready(Turn::Dropped);
             }
-            // From here on what comes in is thrown away, which is no reader's work. Before anything is sent, since what the
-            // transport was to wait for is forgotten.
-            if work.closing.is_some()
-                && let Err(error) = self.transport.register()
+            // What comes after a close is thrown away, which is no reader's work. Before anything is sent, since what the
+            // runtime was to wake for is forgotten.
+            if (work.closing.is_some() || work.takes_over)
+                && let Err(error) = self.transport.tcp_mut().register()
             {
-                return Poll::Ready(Turn::Failed(Failure::from_io(Step::Shutdown, &error)));
+                return Poll::Ready(Turn::Failed(Failure::from_io(Step::Read, &error)));
+            }
+            if work.takes_over {
+                connection.driver_reads();
+                self.calm = 0;
+                // It has more to do than it was told.
+                continue;
             }
             match self.met.take() {
                 Some(Met::Sending(error)) => {
@@ -172,7 +195,10 @@ impl Pump {
                     )));
                 }
                 Some(Met::Receiving(error)) => {
-                    return Poll::Ready(Turn::FailedQuietly(Failure::from_io(Step::Read, &error)));
+                    if let Err(failure) = self.receiving_failed(connection, &error) {
+                        return Poll::Ready(Turn::FailedQuietly(failure));
+                    }
+                    continue;
                 }
                 None => {}
             }
@@ -206,6 +232,9 @@ impl Pump {
                 return Poll::Ready(Turn::Failed(Failure::CloseTimeout));
             }
             if !sent && !received && !discarded {
+                if work.read {
+                    self.leave_to_reader(connection);
+                }
                 return Poll::Pending;
             }
         }
@@ -249,10 +278,11 @@ impl Pump {
         }
     }
 
-    /// Ready when something was received or the peer's end was seen. Plain bytes are left to the reader.
+    /// Ready when something was received or the peer's end was seen. Plain bytes, and all of a watched transport, are left to
+    /// the reader.
     fn poll_receive(&mut self, connection: &Arc<Connection>, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if self.transport.is_plain() {
-            ready!(self.transport.tcp().poll_readable(cx)).map_err(|error| Failure::from_io(Step::Read, &error))?;
+        if self.transport.is_plain() || self.transport.tcp().is_watched() {
+            ready!(self.transport.poll_readable(cx)).map_err(|error| Failure::from_io(Step::Read, &error))?;
             self.readable = true;
             return Poll::Pending;
         }
@@ -260,13 +290,32 @@ impl Pump {
             Ok(0) => connection.input_ended(),
             Ok(_) if self.untold >= TELL => self.tell_reader(connection),
             Ok(_) => {}
-            // Once we have said goodbye ourselves, a peer that just hangs up cuts nothing short.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended => {
-                connection.input_ended();
-            }
-            Err(error) => return Poll::Ready(Err(Failure::from_io(Step::Read, &error).at(Step::Read))),
+            Err(error) => return Poll::Ready(self.receiving_failed(connection, &error)),
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Once we have said goodbye ourselves, a peer that just hangs up cuts nothing short: that is the end.
+    fn receiving_failed(&self, connection: &Arc<Connection>, error: &io::Error) -> Result<(), Failure> {
+        if error.kind() == io::ErrorKind::UnexpectedEof && self.output_ended {
+            connection.input_ended();
+            return Ok(());
+        }
+        Err(Failure::from_io(Step::Read, error).at(Step::Read))
+    }
+
+    /// At the end of a turn of the driver's that took all there was: the reader decrypts by itself from now on, if little came
+    /// for long enough.
+    fn leave_to_reader(&mut self, connection: &Connection) {
+        if self.transport.tcp().is_watched() || self.untold == 0 {
+            return;
+        }
+        self.calm = if self.untold < LITTLE { self.calm + 1 } else { 0 };
+        if self.calm >= CALM && self.flushed {
+            self.calm = 0;
+            // Where it takes no more, everything is as it was.
+            connection.watch(&mut self.transport);
+        }
     }
 
     /// Moves what comes in to the connection; 0 is the end.

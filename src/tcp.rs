@@ -52,10 +52,11 @@ impl Tcp {
     }
 
     /// Leaves it to `watch` to tell, under the name `id`, of what comes in; the reader keeps account in `readiness`. The runtime
-    /// still waits for room to send, once there was none.
+    /// still waits for room to send, once there was none. On failure all is as it was.
     pub fn watch(&mut self, watch: &Arc<Watch>, id: u32, readiness: &Arc<Readiness>) -> io::Result<()> {
         let descriptor = self.stream.as_raw_fd();
         watch.add(descriptor, id)?;
+        self.registration = None;
         self.watched = Some(Watched {
             watch: watch.clone(),
             readiness: readiness.clone(),
@@ -74,6 +75,11 @@ impl Tcp {
         self.registration = None;
         self.registration = Some(self.registered(Interest::READABLE | Interest::WRITABLE)?);
         Ok(())
+    }
+
+    /// Whether a watch tells of what comes in.
+    pub fn is_watched(&self) -> bool {
+        self.watched.is_some()
     }
 
     /// Whether there may be bytes, or the end.

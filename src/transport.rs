@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use tokio::io::{AsyncBufRead, AsyncWrite};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
 use crate::prefetch::Prefetch;
@@ -44,12 +44,43 @@ impl Transport {
         matches!(self, Transport::Plain(_))
     }
 
-    /// Receives plain bytes into `buffer`; 0 is the end of the stream. Over TLS that is the driver's to do, so there is
-    /// nothing here.
+    /// Receives into `buffer`; 0 is the end of the stream (for TLS: the peer's close_notify). Over TLS a failure may leave
+    /// something for [`Self::take_rest`].
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Transport::Plain(stream) => stream.poll_receive(cx, buffer),
-            Transport::Tls(_) => Poll::Pending,
+            Transport::Tls(stream) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            }
+        }
+    }
+
+    /// Gives to `take` what was decrypted before a failure.
+    pub fn take_rest(&mut self, take: &mut Take<'_>) {
+        if let Transport::Tls(stream) = self {
+            take_decrypted(stream, take);
+        }
+    }
+
+    /// Whether a read would find something, as far as that is known without reading.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Transport::Tls(stream) = self {
+            let (below, session) = stream.get_mut();
+            let is_dry = matches!(session.reader().fill_buf(), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+            if !is_dry || below.is_behind() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.tcp().poll_readable(cx)
+    }
+
+    /// Whether more has come than one receive takes, so that reading it is work.
+    pub fn is_behind(&self) -> bool {
+        match self {
+            Transport::Plain(_) => false,
+            Transport::Tls(stream) => stream.get_ref().0.is_behind(),
         }
     }
 
@@ -142,11 +173,11 @@ impl Transport {
         }
     }
 
-    /// Has the runtime of the caller wait for what comes in. What it was to wait for so far is forgotten.
-    pub fn register(&mut self) -> io::Result<()> {
+    /// The same, to change who waits for it.
+    pub fn tcp_mut(&mut self) -> &mut Tcp {
         match self {
-            Transport::Plain(stream) => stream.register(),
-            Transport::Tls(_) => Ok(()),
+            Transport::Plain(stream) => stream,
+            Transport::Tls(stream) => stream.get_mut().0.stream_mut(),
         }
     }
 
@@ -173,16 +204,20 @@ fn poll_decrypted(
             Poll::Ready(Ok(count))
         }
         Err(error) => {
-            // A failure can come in one batch with records before it.
-            let mut decrypted = stream.get_mut().1.reader();
-            while let Ok(data) = decrypted.fill_buf()
-                && !data.is_empty()
-            {
-                let count = data.len();
-                take(data);
-                decrypted.consume(count);
-            }
+            take_decrypted(stream, take);
             Poll::Ready(Err(error))
         }
+    }
+}
+
+/// A failure can come in one batch with records before it.
+fn take_decrypted(stream: &mut TlsStream<Prefetch>, take: &mut Take<'_>) {
+    let mut decrypted = stream.get_mut().1.reader();
+    while let Ok(data) = decrypted.fill_buf()
+        && !data.is_empty()
+    {
+        let count = data.len();
+        take(data);
+        decrypted.consume(count);
     }
 }

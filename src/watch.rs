@@ -1,8 +1,9 @@
-//! Plain bytes waited for on the thread that reads them.
+//! Bytes waited for on the thread that reads them.
 //!
 //! A thread that only hears of bytes, wakes another to read them and sleeps again costs more than all the rest of a round trip.
-//! So the descriptors of plain connections stand in a poll of their environment's, and the poll's own descriptor stands in
-//! Node's event loop, which is where the reader is.
+//! So the descriptors of connections stand in a poll of their environment's, and the poll's own descriptor stands in Node's event
+//! loop, which is where the reader is. Not those of connections with TLS to which much comes: decrypting it is work for another
+//! thread.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};

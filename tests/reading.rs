@@ -79,6 +79,7 @@ fn no_byte_comes_in_untold_however_reader_and_driver_interleave() {
 #[tokio::test]
 async fn decrypting_ahead_stops_at_its_bound_and_goes_on_when_there_is_room() {
     let (mut client, mut peer) = tls::opened_plainly().await;
+    client.decrypt_ahead();
     let sent: Vec<u8> = (0..CAPACITY + RECEIVE + 1).map(|index| (index % 251) as u8).collect();
     client.poll_read();
     peer.send(&sent).await;
@@ -160,6 +161,7 @@ async fn bytes_before_a_reset_are_read_before_it_is_told() {
 /// Reads a byte, so that the driver decrypts ahead, and is reset while no read waits.
 async fn reset_quietly() -> Client {
     let (mut client, mut peer) = tls::opened_plainly().await;
+    client.decrypt_ahead();
     client.poll_read();
     peer.send(b"x").await;
     client.receive(1).await;

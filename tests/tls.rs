@@ -67,6 +67,7 @@ async fn a_record_that_the_kernel_took_in_part_is_sent_though_nothing_follows() 
 #[tokio::test]
 async fn a_reader_that_lags_gets_everything_although_the_driver_paused() {
     let (mut client, mut peer) = opened_plainly().await;
+    client.decrypt_ahead();
     let data: Vec<u8> = (0..4 * CAPACITY).map(|index| (index % 251) as u8).collect();
     let expected = data.clone();
     client.poll_read();

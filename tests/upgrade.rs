@@ -95,6 +95,7 @@ async fn the_first_read_of_the_tls_side_begins_reading_ahead() {
     client.upgrade(request_of(settings));
     let mut peer = server.secure(peer).await.unwrap();
     client.told(flag::UPGRADING | flag::SECURED).await;
+    client.decrypt_ahead();
     peer.send(b"unasked").await;
     client.turn(&mut peer).await;
     assert_eq!(client.poll_read(), Read::Pending, "nothing is taken before");

@@ -1,4 +1,4 @@
-//! Plain bytes that the reader's own thread waits for, with the driver left asleep.
+//! Bytes that the reader's own thread waits for, with the driver left asleep.
 
 mod common;
 
@@ -8,15 +8,18 @@ use std::thread;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::task::yield_now;
+use tokio_rustls::server::TlsStream;
 use winter_sockets::connection::{Accept, Connection, Read};
-use winter_sockets::driver;
+use winter_sockets::driver::{self, Plan};
 use winter_sockets::events::{EventQueue, flag};
+use winter_sockets::tls::Settings;
 use winter_sockets::watch::{News, Watch};
 
-use common::tls::{request_of, server_and_settings};
-use common::{Client, Host, PATIENCE, TOO_MUCH, this_thread, within};
+use common::tls::{Server, request_of, server_and_settings};
+use common::{Client, Host, PATIENCE, Peer, TOO_MUCH, this_thread, within};
 
 /// What the watch tells, once it tells something.
 async fn news(watch: &Watch) -> Vec<News> {
@@ -135,23 +138,68 @@ async fn of_a_connection_that_closes_nothing_is_told() {
 }
 
 #[tokio::test]
-async fn of_a_connection_that_is_upgraded_nothing_is_told() {
+async fn what_little_comes_over_tls_is_left_to_the_reader() {
+    let (mut client, mut peer) = watched_over_tls().await;
+    let rings = client.rings();
+    for message in [b"one", b"two"] {
+        assert_eq!(client.poll_read(), Read::Pending);
+        peer.send(message).await;
+        client.told(flag::READABLE).await;
+        assert_eq!(client.receive(3).await, message);
+    }
+    assert_eq!(client.rings(), rings, "no doorbell");
+}
+
+#[tokio::test]
+async fn much_over_tls_is_decrypted_ahead_until_little_comes_for_a_while() {
+    let (mut client, mut peer) = watched_over_tls().await;
+    peer.send(&vec![0; 100_000]).await;
+    // The first read finds that there is much.
+    assert!(client.receive(1).await == [0]);
+    client.take_ahead(99_999).await;
+    let mut rings = client.rings();
+    let mut turns = 0;
+    loop {
+        assert_eq!(client.poll_read(), Read::Pending);
+        peer.send(b"little").await;
+        client.told(flag::READABLE).await;
+        assert_eq!(client.receive(6).await, b"little");
+        if client.rings() == rings {
+            break;
+        }
+        rings = client.rings();
+        turns += 1;
+        assert!(turns < 1_000, "the reader decrypts by itself again");
+    }
+    assert!(turns > 10, "not after {turns} turns");
+}
+
+async fn watched_over_tls() -> (Client, Peer<TlsStream<TcpStream>>) {
     let (server, settings) = server_and_settings();
     let (mut client, peer) = Client::watched().await;
     client.upgrade(request_of(settings));
-    let mut peer = server.secure(peer).await.unwrap();
+    let peer = server.secure(peer).await.unwrap();
     client.told(flag::SECURED).await;
-    client.watch().take(|_| {});
-    assert_eq!(client.poll_read(), Read::Pending);
-    peer.send(b"decrypted").await;
-    client.told(flag::READABLE).await;
-    nothing_new(client.watch());
-    assert_eq!(client.receive(9).await, b"decrypted");
+    (client, peer)
 }
 
 #[test]
 fn no_byte_is_missed_however_reader_writer_and_driver_interleave() {
+    interleave(None);
+}
+
+#[test]
+fn nor_over_tls_although_reader_and_driver_take_turns_at_decrypting() {
+    interleave(Some(server_and_settings()));
+}
+
+fn interleave(secure: Option<(Server, Settings)>) {
     const BYTES: usize = 40_000_000;
+    const PHASE: usize = 4_000_000;
+    let (server, tls) = match secure {
+        Some((server, settings)) => (Some(server), Some(request_of(settings))),
+        None => (None, None),
+    };
     // The loop of a thread that waits for the watch and the doorbell, as Node's does.
     let (watch, mut poll) = (Arc::new(Watch::new().unwrap()), Poll::new().unwrap());
     let doorbell = Waker::new(poll.registry(), Token(0)).unwrap();
@@ -169,29 +217,44 @@ fn no_byte_is_missed_however_reader_writer_and_driver_interleave() {
             .unwrap();
         runtime.block_on(async {
             let host = Host::new().await;
-            let driver = tokio::spawn(driver::run(this_thread(), driven, host.plan()));
-            let (mut receive, mut send) = host.accept().await.0.into_split();
-            let mut piece = vec![0; 70_001];
-            while let Ok(count @ 1..) = receive.read(&mut piece).await {
-                send.write_all(&piece[..count]).await.unwrap();
+            let plan = Plan { tls, ..host.plan() };
+            let driver = tokio::spawn(driver::run(this_thread(), driven, plan));
+            let peer = host.accept().await;
+            match server {
+                Some(server) => send_back(server.secure(peer).await.unwrap().0).await,
+                None => send_back(peer.0).await,
             }
-            drop(send);
             driver.await.unwrap();
         });
     });
 
     let mut polled = Events::with_capacity(2);
-    let (mut written, mut received) = (0, 0);
-    let (mut target, mut waits) = (vec![0; 64 * 1024], None);
+    let (mut written, mut received, mut waits, mut small) = (0, 0, None, 0_u32);
+    let mut target = vec![0; 64 * 1024];
     while received < BYTES {
-        // Large ones, small ones, and a flush for several.
-        let size = [100_000, 10, 3_000][written % 3].min(BYTES - written);
-        if waits.is_none_or(|position| connection.accept(position) != Accept::NotYet) && size > 0 {
+        // As much as is accepted, in pieces large and small, and from time to time little, one message after the other.
+        let is_free = match small {
+            0 => waits.is_none_or(|position| connection.accept(position) != Accept::NotYet),
+            _ => received == written,
+        };
+        let size = if small > 0 {
+            10
+        } else {
+            [100_000, 10, 3_000][written % 3]
+        }
+        .min(BYTES - written);
+        let writes = is_free && size > 0;
+        if writes {
             let bytes: Vec<u8> = (written..written + size).map(|index| (index % 251) as u8).collect();
             let write = connection.write(&bytes);
-            written += size;
             waits = (write.accept == Accept::NotYet).then_some(write.position);
             connection.flush();
+            small = if (written + size) / PHASE > written / PHASE {
+                200
+            } else {
+                small.saturating_sub(1)
+            };
+            written += size;
         }
         match connection.read(&mut target) {
             Read::Bytes(count) => {
@@ -200,7 +263,8 @@ fn no_byte_is_missed_however_reader_writer_and_driver_interleave() {
                 }
                 received += count;
             }
-            Read::Pending if waits.is_some() || written == BYTES => {
+            Read::Pending if writes => {}
+            Read::Pending => {
                 poll.poll(&mut polled, Some(PATIENCE)).unwrap();
                 assert!(!polled.is_empty(), "a read that waits is told of what comes in");
                 for told in events.take(1) {
@@ -208,10 +272,17 @@ fn no_byte_is_missed_however_reader_writer_and_driver_interleave() {
                 }
                 watch.take(|told| connection.note(told));
             }
-            Read::Pending => {}
             other => panic!("{other:?}"),
         }
     }
     connection.close(PATIENCE);
     other.join().unwrap();
+}
+
+async fn send_back(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    let mut piece = vec![0; 70_001];
+    while let Ok(count @ 1..) = stream.read(&mut piece).await {
+        stream.write_all(&piece[..count]).await.unwrap();
+        stream.flush().await.unwrap();
+    }
 }

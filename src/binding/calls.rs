@@ -19,6 +19,9 @@ use crate::runtime;
 /// Up to so many connections are flushed on the JavaScript thread. If more have something to send, it is the busy one.
 const FLUSHED_HERE: usize = 2;
 
+/// What comes in for up to so many connections with TLS at a time is decrypted on the JavaScript thread, for the same reason.
+const DECRYPTED_HERE: usize = 2;
+
 /// An object with the calls as its methods. They may be called until the environment's clean-up hooks run, for which
 /// `shared` has to live.
 pub fn object<'env>(env: &'env Env, shared: &Arc<Shared>) -> Result<Object<'env>> {
@@ -73,6 +76,8 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
 /// Fills `pairs` with what waiting reads are to be told by the environment's watch; returns how many.
 fn take_from_watch(shared: &Shared, pairs: &mut [[u32; 2]]) -> usize {
     let mut told = 0;
+    let mut decrypting = 0;
+    let mut drivers = Vec::new();
     let Some(watch) = shared.queue.watch() else { return 0 };
     watch.take(|news| {
         // What is told late of a connection that is gone concerns nobody.
@@ -80,6 +85,13 @@ fn take_from_watch(shared: &Shared, pairs: &mut [[u32; 2]]) -> usize {
             return;
         };
         connection.note(news);
+        if connection.reader_decrypts() {
+            decrypting += 1;
+            if decrypting > DECRYPTED_HERE {
+                drivers.extend(connection.hand_over_reading());
+                return;
+            }
+        }
         match pairs.get_mut(told) {
             Some(pair) if connection.take_waiting_read() => {
                 *pair = [news.id, flag::READABLE];
@@ -89,6 +101,7 @@ fn take_from_watch(shared: &Shared, pairs: &mut [[u32; 2]]) -> usize {
             None => connection.tell_reader(),
         }
     });
+    runtime::wake_all(drivers);
     told
 }
 

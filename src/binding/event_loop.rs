@@ -83,7 +83,7 @@ struct Polling {
 }
 
 /// A watch for the connections of `env`; `drain` is called while there is something to take. `None` where there is no event loop
-/// of libuv's, or it takes no more: the runtime waits for the bytes then.
+/// of libuv's, or it takes no more: the runtime waits for what comes in then.
 pub fn watch(env: &Env, drain: &Function<(), ()>) -> Option<Arc<Watch>> {
     let uv = uv()?;
     let event_loop = env.get_uv_event_loop().ok()?;

@@ -9,22 +9,36 @@ use crate::pump::Turn;
 use crate::transport::Transport;
 
 impl Connection {
-    /// From now on bytes move through `transport`. Plain ones are waited for by the environment's watch, if it has one; where
-    /// that takes no more, or by none, by the runtime. Fails with `step` if that takes no more either.
+    /// From now on bytes move through `transport`. They are waited for by the environment's watch, or where it has none, or one
+    /// that takes no more, by the runtime. Fails with `step` if that takes no more either.
     pub fn begin(&self, mut transport: Transport, step: Step) -> Result<(), Failure> {
-        let direct = transport.is_plain();
-        if let Transport::Plain(stream) = &mut transport {
-            let watched = self
-                .events
-                .watch()
-                .is_some_and(|watch| stream.watch(watch, self.id, &self.readiness).is_ok());
-            if !watched {
-                stream.register().map_err(|error| Failure::from_io(step, &error))?;
-            }
+        let plain = transport.is_plain();
+        let mut pump = self.lock_pump();
+        if !self.watch(&mut transport) {
+            let registered = transport.tcp_mut().register();
+            registered.map_err(|error| Failure::from_io(step, &error))?;
         }
-        *self.lock_pump() = Some(Pump::new(transport));
-        self.lock().direct = direct;
+        let mut state = self.lock();
+        state.plain = plain;
+        state.direct |= plain;
+        *pump = Some(Pump::new(transport));
         Ok(())
+    }
+
+    /// Has the environment's watch tell of what comes in over `transport`, and the reader take it from there. False if there
+    /// is none, or it takes no more. To be called with the pump at hand.
+    pub fn watch(&self, transport: &mut Transport) -> bool {
+        let Some(watch) = self.events.watch() else { return false };
+        let watched = transport.tcp_mut().watch(watch, self.id, &self.readiness).is_ok();
+        self.lock().direct |= watched;
+        watched
+    }
+
+    /// The driver decrypts ahead of the reader.
+    pub fn driver_reads(&self) {
+        let mut state = self.lock();
+        state.direct = state.plain;
+        state.takes_over = false;
     }
 
     /// A turn of the pump, which is there between [`Self::begin`] and [`Self::cease`].
@@ -43,7 +57,11 @@ impl Connection {
     /// Takes the transport back: nobody else moves bytes any more.
     pub fn cease(&self) -> Option<Transport> {
         let pump = self.lock_pump().take();
-        self.lock().direct = false;
+        let mut state = self.lock();
+        state.direct = false;
+        state.plain = false;
+        state.takes_over = false;
+        drop(state);
         pump.map(Pump::into_transport)
     }
 
@@ -72,6 +90,7 @@ impl Connection {
                 _ => Input::Open,
             },
             closing: state.closing,
+            takes_over: state.takes_over,
             dropped: state.dropped,
             tuning: state.tuning.take(),
         }

@@ -24,6 +24,8 @@ impl Connection {
                 read_waits: false,
                 paused: false,
                 direct: false,
+                plain: false,
+                takes_over: false,
                 unflushed: false,
                 upgrading: false,
                 injected: false,
@@ -93,7 +95,7 @@ impl Connection {
         let pump = pump.as_mut()?;
         let waker = {
             let state = self.lock();
-            if !state.direct || state.failure.is_some() || !state.queue.is_idle() {
+            if !state.plain || state.failure.is_some() || !state.queue.is_idle() {
                 return None;
             }
             state.driver.clone()?
@@ -188,23 +190,10 @@ impl Connection {
     /// waits, in the same step: what comes a moment later is told by [`flag::READABLE`].
     pub fn read(self: &Arc<Self>, target: &mut [u8]) -> Read {
         let mut state = self.change();
-        if !state.inbox.is_empty() {
-            let count = state.inbox.read(target);
-            if state.paused && state.inbox.is_low() {
-                state.paused = false;
-                state.wake_driver();
-            }
-            return Read::Bytes(count);
+        if let Some(read) = state.read(target) {
+            return read;
         }
-        if state.failure.is_some() {
-            return Read::Failed;
-        }
-        let first = state.reading == Reading::NotAsked;
-        match state.reading {
-            Reading::Ended => return Read::End,
-            Reading::Stopped => return Read::Pending,
-            Reading::NotAsked | Reading::Asked => state.reading = Reading::Asked,
-        }
+        let first = std::mem::replace(&mut state.reading, Reading::Asked) == Reading::NotAsked;
         let direct = state.direct && !state.upgrading;
         if direct {
             drop(state);
@@ -212,9 +201,9 @@ impl Connection {
                 return read;
             }
             state = self.change();
-            // Told by the driver in the meantime.
-            if state.failure.is_some() {
-                return Read::Failed;
+            // What the driver did in the meantime, and what came before a failure.
+            if let Some(read) = state.read(target) {
+                return read;
             }
         }
         state.read_waits = true;
@@ -225,12 +214,36 @@ impl Connection {
         Read::Pending
     }
 
-    /// Takes bytes from the kernel. None leaves it to the driver to tell when there are some.
+    /// Takes bytes from the transport. None leaves it to the driver to tell when there are some.
     fn read_here(self: &Arc<Self>, target: &mut [u8]) -> Option<Read> {
-        let mut pump = self.try_pump()?;
-        let pump = pump.as_mut()?;
-        let waker = self.lock().driver.clone()?;
-        match pump.receive(&mut Context::from_waker(&waker), target) {
+        let mut guard = self.try_pump()?;
+        let pump = guard.as_mut()?;
+        let waker = {
+            let state = self.lock();
+            // What the driver has decrypted by now comes first.
+            if !state.direct || !state.inbox.is_empty() {
+                return None;
+            }
+            state.driver.clone()?
+        };
+        let received = pump.receive(self, &mut Context::from_waker(&waker), target);
+        let driver = if pump.is_behind() {
+            self.hand_over_reading()
+        } else {
+            None
+        };
+        let read = self.came_to(received);
+        drop(guard);
+        // Not before the pump is released: awake at once, it would only run into it.
+        if let Some(driver) = driver {
+            runtime::wake(driver);
+        }
+        read
+    }
+
+    /// To be called with the pump at hand: what comes a moment later is told.
+    fn came_to(self: &Arc<Self>, received: Poll<Option<usize>>) -> Option<Read> {
+        match received {
             Poll::Ready(Some(0)) => {
                 self.input_ended();
                 // With our own end sent, the connection is over.
@@ -251,7 +264,7 @@ impl Connection {
         let state = self.lock();
         let over = state.dropped || state.failure.is_some();
         let wanted = matches!(state.reading, Reading::NotAsked | Reading::Asked) && !state.upgrading;
-        if !state.direct || !state.inbox.is_empty() || over || !wanted {
+        if !state.plain || !state.inbox.is_empty() || over || !wanted {
             return state.inbox.len();
         }
         drop(state);
@@ -343,6 +356,20 @@ impl Connection {
             state.events |= flag::READABLE;
         }
         !state.in_event_queue
+    }
+
+    /// Whether a waiting read that is told would decrypt what it finds.
+    pub fn reader_decrypts(&self) -> bool {
+        let state = self.lock();
+        state.read_waits && state.direct && !state.plain
+    }
+
+    /// Has the driver decrypt, from now on until little comes for a while; it has to be woken, if it is not awake.
+    pub fn hand_over_reading(&self) -> Option<Waker> {
+        let mut state = self.lock();
+        state.takes_over = true;
+        let woken = std::mem::replace(&mut state.driver_woken, true);
+        if woken { None } else { state.driver.clone() }
     }
 
     /// Takes what the connection has to tell: a set of [`flag`]s.

@@ -3,7 +3,7 @@
 //! Everything runs on the thread of the test, so the driver moves only while the test waits. What a test does between
 //! two waits, the driver sees at once.
 //!
-//! With `WATCH=1` in the environment plain bytes are waited for by a watch, as they are in Node, and else by the runtime. What is
+//! With `WATCH=1` in the environment a watch tells of what comes in, as it does in Node, and else the runtime. What is
 //! tested holds either way.
 
 #![allow(
@@ -110,7 +110,7 @@ impl Client {
         Client::to(&host).open(&host).await
     }
 
-    /// The same, with its plain bytes waited for by a watch.
+    /// The same, with a watch that tells of what comes in.
     pub async fn watched() -> (Self, Peer) {
         let host = Host::new().await;
         Client::start_with(host.plan(), Some(Watch::new().unwrap()))
@@ -168,7 +168,7 @@ impl Client {
         std::mem::take(&mut self.pending)
     }
 
-    /// What waits for its plain bytes.
+    /// What tells of what comes in.
     pub fn watch(&self) -> &Watch {
         self.events.watch().expect("the connection is a watched one")
     }
@@ -252,6 +252,13 @@ impl Client {
             driver.wake();
         }
         (written.position, written.accept)
+    }
+
+    /// Has the driver decrypt ahead, as it does by itself where no watch tells the reader.
+    pub fn decrypt_ahead(&self) {
+        if let Some(driver) = self.hand_over_reading() {
+            driver.wake();
+        }
     }
 
     /// Waits for `count` bytes without asking for them.
