@@ -1,4 +1,4 @@
-// Plain bytes are waited for in Node's own event loop: the thread that moves bytes otherwise sleeps.
+// What a plain connection waits for is waited for in Node's own event loop: the thread that moves bytes otherwise sleeps.
 
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -54,5 +54,32 @@ describe('a round trip over TCP', { timeout: 60_000, ...linuxOnly }, () => {
     assert.ok(sleeps() - before < 10, `${sleeps() - before} times`);
     worker.postMessage(0);
     await told('exit');
+  });
+});
+
+describe('a plain connection to an address', { timeout: 60_000, ...linuxOnly }, () => {
+  const COUNT = 200;
+
+  async function openedUsedAndClosed(t, server) {
+    const connection = await established(t, server);
+    await exchange(connection);
+    await connection.socket.close();
+  }
+
+  test('is opened, used and closed without another thread', async (t) => {
+    const server = await served(t, echo());
+    await openedUsedAndClosed(t, server);
+    const before = sleeps();
+    for (let count = 0; count < COUNT; count++) await openedUsedAndClosed(t, server);
+    // It looks at the clock now and then, for the peers that do not end their side.
+    assert.ok(sleeps() - before < COUNT / 2, `${sleeps() - before} times`);
+  });
+
+  test('is one of many that are opened, used and closed at once: nothing is missed in between', async (t) => {
+    const server = await served(t, echo());
+    const again = async () => {
+      for (let count = 0; count < COUNT / 20; count++) await openedUsedAndClosed(t, server);
+    };
+    await Promise.all(Array.from({ length: 32 }, again));
   });
 });

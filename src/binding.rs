@@ -307,10 +307,7 @@ impl NativeConnection {
     pub fn start(&mut self) {
         let Some(plan) = self.plan.take() else { return };
         match runtime::threads() {
-            Ok(threads) => {
-                let io = threads.io.clone();
-                io.spawn(driver::run(threads, self.connection.clone(), plan));
-            }
+            Ok(threads) => driver::start(threads, self.connection.clone(), plan),
             Err(failure) => {
                 self.connection.failed(failure);
                 self.connection.released();

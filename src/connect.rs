@@ -1,20 +1,17 @@
 //! From a host to an open TCP stream: resolve, then race the addresses.
 
 use std::future::poll_fn;
-use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::connection::Connection;
+use crate::dial::Attempts;
 use crate::errno;
 use crate::error::{Attempt, Failure, POLICY_DENIED, Step};
 use crate::policy::{Candidate, Policy};
-use crate::race::{AttemptId, Input, Output, Race};
+use crate::race::{Input, Output, Race};
 use crate::resolve::{ResolveError, resolve};
 use crate::tcp::Tcp;
 use crate::tuning::{KeepAlive, Tuning};
@@ -68,7 +65,7 @@ pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> 
         }
     };
     let addresses = permitted(&terms.policy, &host, addresses, vouched)?;
-    let stream = race(host, addresses).await?;
+    let stream = race(connection, host, addresses).await?;
     let tuning = Tuning {
         // Writes are merged before they get here: waiting for more (Nagle) would only add a delay.
         no_delay: Some(true),
@@ -76,7 +73,7 @@ pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> 
     };
     tuning
         .apply(&stream)
-        .and_then(|()| Tcp::of(stream))
+        .map(|()| stream)
         .map_err(|error| Failure::from_io(Step::Connect, &error))
 }
 
@@ -104,7 +101,7 @@ fn permitted(
 }
 
 /// Keeps the clock and the sockets of a [`Race`].
-async fn race(host: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, Failure> {
+async fn race(connection: &Connection, host: String, addresses: Vec<SocketAddr>) -> Result<Tcp, Failure> {
     let start = Instant::now();
     let mut race = Race::new();
     let mut attempts = Attempts::default();
@@ -136,7 +133,7 @@ async fn race(host: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, Fai
             }
         }
         let input = tokio::select! {
-            (id, outcome) = attempts.next() => match outcome {
+            (id, outcome) = attempts.next(connection) => match outcome {
                 Ok(stream) => {
                     won = Some(stream);
                     Input::AttemptSucceeded(id)
@@ -146,35 +143,5 @@ async fn race(host: String, addresses: Vec<SocketAddr>) -> Result<TcpStream, Fai
             () = sleep_until(wait.unwrap_or_else(Instant::now)), if wait.is_some() => Input::TimePassed,
         };
         outputs = race.handle(input, start.elapsed());
-    }
-}
-
-type Connecting = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
-
-/// The attempts that run. Not tasks of their own: dropping one closes its descriptor there and then.
-#[derive(Default)]
-struct Attempts(Vec<(AttemptId, Connecting)>);
-
-impl Attempts {
-    fn start(&mut self, id: AttemptId, address: SocketAddr) {
-        self.0.push((id, Box::pin(TcpStream::connect(address))));
-    }
-
-    fn cancel(&mut self, id: AttemptId) {
-        self.0.retain(|(other, _)| *other != id);
-    }
-
-    async fn next(&mut self) -> (AttemptId, io::Result<TcpStream>) {
-        poll_fn(|cx| {
-            for (index, (id, attempt)) in self.0.iter_mut().enumerate() {
-                if let Poll::Ready(outcome) = attempt.as_mut().poll(cx) {
-                    let id = *id;
-                    drop(self.0.swap_remove(index));
-                    return Poll::Ready((id, outcome));
-                }
-            }
-            Poll::Pending
-        })
-        .await
     }
 }

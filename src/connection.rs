@@ -8,11 +8,11 @@
 //!
 //! The lock of the [`Pump`] is held while bytes move. The driver takes it for a turn; the handle only tries it, and does
 //! there a part of the driver's work for it, with the driver's waker: whoever is free moves the bytes. Where both locks
-//! are needed, the pump's comes first.
+//! are needed, the pump's comes first. Neither is held where the driver is woken: on the reader's thread that polls it.
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use crate::inbox::Inbox;
 use crate::pump::Pump;
 use crate::queue::{Next, SendQueue};
 use crate::runtime;
+use crate::task::Task;
 use crate::tls;
 use crate::tuning::Tuning;
 use crate::watch::{News, Readiness};
@@ -158,6 +159,8 @@ pub struct Connection {
     pump: Mutex<Option<Pump>>,
     /// What the watch has told of it.
     readiness: Arc<Readiness>,
+    /// The driver, if it began on the reader's thread.
+    task: OnceLock<Arc<Task>>,
     events: Arc<EventQueue<Connection>>,
 }
 
@@ -196,7 +199,10 @@ impl Connection {
     fn change(&self) -> Change<'_> {
         Change {
             state: self.lock(),
-            driver: WakeOnDrop(None),
+            driver: WakeOnDrop {
+                connection: self,
+                waker: None,
+            },
         }
     }
 
@@ -212,6 +218,17 @@ impl Connection {
             Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
+    }
+
+    /// Polls the driver, if it is still on the reader's thread, which is this one. False if it is not.
+    fn poll_here(&self) -> bool {
+        self.task.get().is_some_and(Task::poll_here)
+    }
+
+    /// The same, unless that thread has enough to do.
+    fn poll_here_if_time(&self) -> bool {
+        let task = self.task.get().filter(|task| task.is_here());
+        task.is_some_and(|task| self.events.has_time() && task.poll_here())
     }
 
     fn raise(self: &Arc<Self>, mut state: MutexGuard<'_, State>, events: u32) {
@@ -258,14 +275,14 @@ impl State {
 struct Change<'a> {
     // In this order: fields are dropped from the first to the last.
     state: MutexGuard<'a, State>,
-    driver: WakeOnDrop,
+    driver: WakeOnDrop<'a>,
 }
 
 impl Change<'_> {
     fn wake_driver(&mut self) {
         // The driver registers anew each time it looks.
         if !std::mem::replace(&mut self.state.driver_woken, true) {
-            self.driver.0 = self.state.driver.clone();
+            self.driver.waker = self.state.driver.clone();
         }
     }
 
@@ -313,11 +330,16 @@ impl DerefMut for Change<'_> {
     }
 }
 
-struct WakeOnDrop(Option<Waker>);
+struct WakeOnDrop<'a> {
+    connection: &'a Connection,
+    waker: Option<Waker>,
+}
 
-impl Drop for WakeOnDrop {
+impl Drop for WakeOnDrop<'_> {
     fn drop(&mut self) {
-        if let Some(waker) = self.0.take() {
+        if let Some(waker) = self.waker.take()
+            && !self.connection.poll_here_if_time()
+        {
             runtime::wake(waker);
         }
     }

@@ -12,28 +12,19 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio::time::{Instant, Sleep, sleep, timeout_at};
 
 use crate::connect::{Target, Terms, connect};
 use crate::connection::{Connection, Info, TlsRequest};
+use crate::drain::drain;
 use crate::error::{Failure, Step};
 use crate::pump::Turn;
 use crate::runtime::Threads;
+use crate::task::go_over;
 use crate::tcp::Tcp;
 use crate::tls;
-use crate::transport::{Transport, with_scratch};
+use crate::transport::Transport;
 use crate::tuning::reset_on_close;
-
-/// After our end of the stream the peer's bytes are read into the void, for so long at most ...
-const DRAIN_TIME: Duration = Duration::from_secs(1);
-
-/// ... and so many at most: closing a descriptor with unread bytes resets the connection, which can destroy what was sent
-/// just before. The session tickets of TLS 1.3 are such bytes.
-const DRAIN_BYTES: u64 = 1024 * 1024;
-
-/// Before that counts, a peer that is still answering may take its time, as long as it answers no more than we sent and
-/// never pauses for longer than [`DRAIN_TIME`].
-const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// What a connection is to be.
 #[derive(Debug)]
@@ -44,6 +35,18 @@ pub struct Plan {
     pub tls: Option<TlsRequest>,
     /// What the host sets for it.
     pub terms: Arc<Terms>,
+}
+
+/// Has `connection` driven: where a watch tells its reader's thread, which is this one, of what a driver waits for, there at first.
+pub fn start(threads: Threads, connection: Arc<Connection>, plan: Plan) {
+    let io = threads.io.clone();
+    let here = plan.tls.is_none() && connection.has_watch();
+    let driver = run(threads, connection.clone(), plan);
+    if here {
+        connection.drive(driver, &io);
+    } else {
+        drop(io.spawn(driver));
+    }
 }
 
 /// Drives `connection` to its end.
@@ -100,6 +103,8 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
         let rest = connection.cease().ok_or(None)?;
         match turn {
             Turn::Upgrade => {
+                // A handshake is no work of the reader's thread.
+                go_over().await;
                 let request = connection.begin_upgrade()?;
                 refuse_plaintext(rest.tcp())?;
                 let limit = upgrade.limit();
@@ -108,7 +113,8 @@ async fn drive(threads: &Threads, connection: &Arc<Connection>, plan: Plan) -> O
                 connection.secured(info.clone());
             }
             Turn::Finished { input_ended: true } => return Ok(()),
-            Turn::Finished { input_ended: false } => return Box::pin(drain(connection, rest.into_tcp())).await,
+            // Whatever comes, everything we had to send was sent before.
+            Turn::Finished { input_ended: false } => return Ok(Box::pin(drain(connection, rest.into_tcp())).await?),
             Turn::Dropped => {
                 if connection.resets() {
                     // Where that fails there is no connection left to reset.
@@ -259,44 +265,4 @@ async fn unless_given_up<T>(connection: &Connection, work: impl Future<Output = 
         reason = given_up => Err(reason),
         outcome = work => outcome.map_err(Some),
     }
-}
-
-/// Reads what the peer still sends, into the void, until it ends its side.
-async fn drain(connection: &Connection, mut stream: Tcp) -> Outcome<()> {
-    stream
-        .register()
-        .map_err(|error| Failure::from_io(Step::Shutdown, &error))?;
-    let until_end = async {
-        let answer = into_the_void(&mut stream, connection.sent_in_all());
-        if timeout(ANSWER_TIME, answer).await == Ok(End::Limit) {
-            let _ = timeout(DRAIN_TIME, into_the_void(&mut stream, DRAIN_BYTES)).await;
-        }
-    };
-    tokio::select! {
-        () = until_end => {}
-        () = poll_fn(|cx| connection.poll_dropped(cx)) => {}
-    }
-    // Whatever came, everything we had to send was sent before.
-    Ok(())
-}
-
-/// Why reading into the void came to its end.
-#[derive(PartialEq, Eq)]
-enum End {
-    /// So many bytes were read.
-    Limit,
-    /// The peer ended its side, failed or paused.
-    Peer,
-}
-
-async fn into_the_void(stream: &mut Tcp, limit: u64) -> End {
-    let mut left = limit;
-    while left > 0 {
-        let received = poll_fn(|cx| with_scratch(|scratch| stream.poll_receive(cx, scratch)));
-        match timeout(DRAIN_TIME, received).await {
-            Ok(Ok(count @ 1..)) => left = left.saturating_sub(count as u64),
-            Ok(Ok(0) | Err(_)) | Err(_) => return End::Peer,
-        }
-    }
-    End::Limit
 }

@@ -3,6 +3,7 @@
 //! Events are levels, not messages: a connection has a set of flags, and stands in the queue while any is set. The
 //! doorbell is rung only when the queue goes from empty to non-empty; one visit of JavaScript drains it.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::watch::Watch;
@@ -29,10 +30,17 @@ pub mod flag {
     pub const SECURED: u32 = 1 << 8;
 }
 
+/// So many drivers are polled on the reader's thread at a time. If more have something to do, it is the busy one.
+const POLLED_HERE: usize = 2;
+
 /// The queue of one environment; `C` is a connection.
 pub struct EventQueue<C> {
     /// `None` once the environment is gone.
     waiting: Mutex<Option<Vec<Arc<C>>>>,
+    /// The reader is about to take from it.
+    taking: AtomicBool,
+    /// How often a driver was polled on the reader's thread since it last took from it.
+    polled: AtomicUsize,
     doorbell: Box<dyn Fn() + Send + Sync>,
     watch: Option<Arc<Watch>>,
 }
@@ -42,6 +50,8 @@ impl<C> EventQueue<C> {
     pub fn new(doorbell: impl Fn() + Send + Sync + 'static) -> Self {
         EventQueue {
             waiting: Mutex::new(Some(Vec::new())),
+            taking: AtomicBool::new(false),
+            polled: AtomicUsize::new(0),
             doorbell: Box::new(doorbell),
             watch: None,
         }
@@ -62,16 +72,29 @@ impl<C> EventQueue<C> {
         let mut waiting = self.lock();
         let Some(list) = &mut *waiting else { return };
         list.push(connection);
-        let was_empty = list.len() == 1;
+        let is_news = list.len() == 1 && !self.taking.load(Ordering::Relaxed);
         drop(waiting);
-        if was_empty {
+        if is_news {
             (self.doorbell)();
         }
     }
 
+    /// The caller will [take](Self::take) from it when it has done something else: the doorbell is not needed until then.
+    pub fn announce(&self) {
+        self.taking.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the reader's thread, which is the caller, has the time to poll one more driver. Anew each time it takes from the queue.
+    pub fn has_time(&self) -> bool {
+        self.polled.fetch_add(1, Ordering::Relaxed) < POLLED_HERE
+    }
+
     /// Takes the connections that have something to tell, `limit` at most, in the order in which they came.
     pub fn take(&self, limit: usize) -> Vec<Arc<C>> {
-        match &mut *self.lock() {
+        let mut waiting = self.lock();
+        self.taking.store(false, Ordering::Relaxed);
+        self.polled.store(0, Ordering::Relaxed);
+        match &mut *waiting {
             None => Vec::new(),
             Some(list) if list.len() <= limit => std::mem::take(list),
             Some(list) => list.drain(..limit).collect(),

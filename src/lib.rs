@@ -6,8 +6,11 @@
 //! | --- | --- |
 //! | [`connection`] | the two ends of a connection: the handle that JavaScript holds, the state the driver shares |
 //! | [`driver`] | the task that owns a connection from its first packet to its last |
+//! | [`task`] | a driver on the reader's thread, until it goes over to the runtime |
 //! | [`pump`] | the middle of that life: what a connection that is up sends and receives |
+//! | [`drain`] | its last reads, after our end of the stream |
 //! | [`connect`] | from a host to an open TCP stream: [`resolve`], then the [`race`] of its addresses |
+//! | [`dial`] | the attempts to connect that run side by side, and who waits for them |
 //! | [`policy`] | where connections may lead |
 //! | [`transport`] | plain or TLS bytes behind one type |
 //! | [`tcp`] | a descriptor, and who waits for what comes in on it |
@@ -27,6 +30,8 @@ mod binding;
 pub mod block;
 pub mod connect;
 pub mod connection;
+pub mod dial;
+pub mod drain;
 pub mod driver;
 pub mod errno;
 pub mod error;
@@ -39,6 +44,7 @@ pub mod queue;
 pub mod race;
 pub mod resolve;
 pub mod runtime;
+pub mod task;
 pub mod tcp;
 pub mod tls;
 pub mod transport;

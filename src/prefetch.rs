@@ -180,8 +180,7 @@ mod tests {
 
     async fn pair() -> (Prefetch, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let mut stream = Tcp::of(stream).unwrap();
+        let mut stream = Tcp::dial(listener.local_addr().unwrap()).unwrap();
         stream.register().unwrap();
         let mut stream = Prefetch::new(stream);
         stream.begin();

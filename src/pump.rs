@@ -13,6 +13,7 @@ use crate::connection::{Closing, Connection, Input};
 use crate::error::{Failure, Step};
 use crate::inbox::CAPACITY;
 use crate::queue::Next;
+use crate::task::is_here;
 use crate::transport::Transport;
 
 /// A reader is told when so many bytes are there or no more are waiting. Each time takes a hop to the JavaScript thread,
@@ -174,7 +175,7 @@ impl Pump {
             }
             // What comes after a close is thrown away, which is no reader's work. Before anything is sent, since what the
             // runtime was to wake for is forgotten.
-            if (work.closing.is_some() || work.takes_over)
+            if (work.closing.is_some() && !is_here() || work.takes_over)
                 && let Err(error) = self.transport.tcp_mut().register()
             {
                 return Poll::Ready(Turn::Failed(Failure::from_io(Step::Read, &error)));
@@ -391,10 +392,14 @@ impl Pump {
 
     /// Ready when a graceful close has gone without progress for too long.
     fn poll_patience(&mut self, cx: &mut Context<'_>, closing: Closing, progress: bool) -> Poll<()> {
-        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(closing.timeout)));
         if progress {
-            patience.as_mut().reset(Instant::now() + closing.timeout);
+            // Most get by without ever having to wait.
+            if let Some(patience) = &mut self.patience {
+                patience.as_mut().reset(Instant::now() + closing.timeout);
+            }
+            return Poll::Pending;
         }
+        let patience = self.patience.get_or_insert_with(|| Box::pin(sleep(closing.timeout)));
         patience.as_mut().poll(cx)
     }
 }

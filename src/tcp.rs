@@ -37,13 +37,25 @@ impl Drop for Watched {
 }
 
 impl Tcp {
-    /// Takes a stream from the runtime.
-    pub fn of(stream: tokio::net::TcpStream) -> io::Result<Self> {
+    /// Begins to connect to `address`; [`Tcp::connected`] tells how that goes.
+    pub fn dial(address: SocketAddr) -> io::Result<Self> {
         Ok(Tcp {
             registration: None,
             watched: None,
-            stream: stream.into_std()?,
+            stream: mio::net::TcpStream::connect(address)?.into(),
         })
+    }
+
+    /// What became of [`Tcp::dial`]: `None` if nothing yet.
+    pub fn connected(&self) -> Option<io::Result<()>> {
+        let Err(error) = self.stream.peer_addr() else {
+            return Some(Ok(()));
+        };
+        match self.stream.take_error() {
+            Err(error) | Ok(Some(error)) => Some(Err(error)),
+            Ok(None) if error.kind() == io::ErrorKind::NotConnected => None,
+            Ok(None) => Some(Err(error)),
+        }
     }
 
     /// Our end, and the peer's.
@@ -55,6 +67,10 @@ impl Tcp {
     /// still waits for room to send, once there was none. On failure all is as it was.
     pub fn watch(&mut self, watch: &Arc<Watch>, id: u32, readiness: &Arc<Readiness>) -> io::Result<()> {
         let descriptor = self.stream.as_raw_fd();
+        readiness.forget();
+        if self.watched.is_some() {
+            return watch.connected(descriptor, id);
+        }
         watch.add(descriptor, id)?;
         self.registration = None;
         self.watched = Some(Watched {
@@ -63,6 +79,26 @@ impl Tcp {
             descriptor,
         });
         Ok(())
+    }
+
+    /// Leaves it to `watch` to tell when the connection is up or failed.
+    pub fn watch_connecting(&mut self, watch: &Arc<Watch>, id: u32, readiness: &Arc<Readiness>) -> io::Result<()> {
+        let descriptor = self.stream.as_raw_fd();
+        watch.add_connecting(descriptor, id)?;
+        self.watched = Some(Watched {
+            watch: watch.clone(),
+            readiness: readiness.clone(),
+            descriptor,
+        });
+        Ok(())
+    }
+
+    /// Ready when something has changed since it was last asked that might make a difference to [`Tcp::connected`]. The runtime
+    /// waits for that.
+    pub fn poll_changed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.register()?;
+        ready!(self.registration()?.poll_write_ready(cx))?.clear_ready();
+        Poll::Ready(Ok(()))
     }
 
     /// Has the runtime of the caller wait in both directions, if it does not yet.

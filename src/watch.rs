@@ -50,6 +50,23 @@ impl Watch {
             .register(&mut SourceFd(&descriptor), token, Interest::READABLE)
     }
 
+    /// Tells whether a connection that is being made is up, or failed.
+    pub fn add_connecting(&self, descriptor: RawFd, id: u32) -> io::Result<()> {
+        let token = Token(id as usize);
+        self.registry.register(
+            &mut SourceFd(&descriptor),
+            token,
+            Interest::READABLE | Interest::WRITABLE,
+        )
+    }
+
+    /// [`Self::add`] of one that was added while it was being made.
+    pub fn connected(&self, descriptor: RawFd, id: u32) -> io::Result<()> {
+        let token = Token(id as usize);
+        self.registry
+            .reregister(&mut SourceFd(&descriptor), token, Interest::READABLE)
+    }
+
     /// Tells no more of it, but for what [`Self::take`] is at.
     pub fn remove(&self, descriptor: RawFd) {
         // It fails for a descriptor that is not in the poll, which is what is wanted.
@@ -93,6 +110,11 @@ impl Readiness {
     pub fn note(&self, news: News) {
         let bits = if news.is_last { READABLE | LAST } else { READABLE };
         self.0.fetch_or(bits, Ordering::Relaxed);
+    }
+
+    /// Nothing was told. To be called before a descriptor is added, of which all is told anew.
+    pub fn forget(&self) {
+        self.0.store(0, Ordering::Relaxed);
     }
 
     /// Whether a read may find something.

@@ -28,8 +28,9 @@ fn refusing() -> (Socket, SocketAddr) {
 #[tokio::test]
 async fn the_event_of_opening_comes_with_both_addresses() {
     let host = Host::new().await;
-    let mut client = Client::to(&host);
+    let mut client = Client::given();
     assert!(client.info().is_none());
+    client.resolved(vec![host.address()]);
     let peer = host.accept().await;
     client.told(flag::OPENED).await;
     let info = client.info().unwrap();
@@ -58,9 +59,10 @@ async fn what_is_staged_before_the_connection_is_up_arrives_first_and_in_order()
 #[tokio::test]
 async fn a_write_before_the_connection_is_up_is_accepted_when_it_is() {
     let host = Host::new().await;
-    let mut client = Client::to(&host);
+    let mut client = Client::given();
     let (position, accept) = client.write(b"early");
     assert_eq!(accept, Accept::NotYet);
+    client.resolved(vec![host.address()]);
     client.told(flag::OPENED | flag::WRITABLE).await;
     assert_eq!(client.accept(position), Accept::Yes);
 }
@@ -185,7 +187,7 @@ async fn what_came_together_is_told_together_by_one_ring() {
     let (_socket, refuses) = refusing();
     let mut client = Client::given();
     client.resolved(vec![refuses]);
-    within("the end of the driver", &mut client.driver).await.unwrap();
+    within("the doorbell", client.rung()).await;
     assert_eq!(client.rings(), 1);
     assert_eq!(client.events(), flag::FAILED | flag::READABLE | flag::RELEASED);
     assert_eq!(client.events(), 0);
@@ -193,8 +195,8 @@ async fn what_came_together_is_told_together_by_one_ring() {
 
 #[tokio::test]
 async fn an_aborted_driver_releases_its_connection() {
-    let (mut client, mut peer) = Client::opened().await;
-    client.driver.abort();
+    let (mut client, mut peer, driver) = Client::abortable().await;
+    driver.abort();
     client.told(flag::RELEASED).await;
     assert_eq!(client.events(), 0);
     assert_eq!(peer.receive_all().await.unwrap(), b"");

@@ -5,12 +5,15 @@ mod common;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::Handle;
 use tokio::task::yield_now;
+use tokio::time::advance;
 use tokio_rustls::server::TlsStream;
 use winter_sockets::connection::{Accept, Connection, Read};
 use winter_sockets::driver::{self, Plan};
@@ -36,6 +39,79 @@ async fn news(watch: &Watch) -> Vec<News> {
 
 fn nothing_new(watch: &Watch) {
     watch.take(|news| panic!("told of {news:?}"));
+}
+
+/// How many drivers have gone over to the runtime, or began there.
+fn on_the_runtime() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+#[tokio::test]
+async fn a_plain_connection_opens_and_ends_without_the_runtime() {
+    let (mut client, mut peer) = Client::watched().await;
+    assert_eq!(client.write_and_flush(b"request"), Accept::Yes);
+    assert_eq!(peer.receive(7).await, b"request");
+    peer.send(b"response").await;
+    assert_eq!(client.receive(8).await, b"response");
+    assert!(client.close(PATIENCE));
+    client.told(flag::FINISHED).await;
+    assert_eq!(client.events(), 0, "the peer has not ended its side");
+    assert_eq!(peer.receive_all().await.unwrap(), b"");
+    assert_eq!(on_the_runtime(), 0);
+    drop(peer);
+    client.told(flag::RELEASED).await;
+}
+
+#[tokio::test]
+async fn its_end_without_a_close_needs_no_runtime_either() {
+    let (mut client, mut peer) = Client::watched().await;
+    peer.send(b"all").await;
+    peer.end().await;
+    assert_eq!(client.receive_all().await, (b"all".to_vec(), Read::End));
+    assert!(client.end());
+    client.told(flag::FINISHED | flag::RELEASED).await;
+    assert_eq!(on_the_runtime(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_connection_needs_no_runtime() {
+    let host = Host::new().await;
+    let plan = host.plan();
+    drop(host);
+    let mut client = Client::watched_with(plan);
+    assert_eq!(client.failed().await.code(), "ECONNREFUSED");
+    assert_eq!(on_the_runtime(), 0);
+}
+
+#[tokio::test]
+async fn an_attempt_that_takes_its_time_is_told_of_by_the_watch() {
+    let (host, first) = Host::with_a_full_queue().await;
+    let mut client = Client::watched_with(host.plan());
+    nothing_new(client.watch());
+    assert_eq!(client.events(), 0);
+    // There is room for the handshake that the kernel tries a second later.
+    assert_eq!(host.accept().await.0.peer_addr().unwrap(), first.local_addr().unwrap());
+    client.told(flag::OPENED).await;
+    let mut peer = host.accept().await;
+    peer.send(b"heard").await;
+    assert_eq!(client.receive(5).await, b"heard");
+    assert_eq!(on_the_runtime(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_does_not_end_its_side_is_left_to_the_runtime() {
+    let (mut client, mut peer) = Client::watched().await;
+    assert!(client.close(PATIENCE));
+    client.told(flag::FINISHED).await;
+    assert_eq!(peer.receive_all().await.unwrap(), b"");
+    assert_eq!(on_the_runtime(), 0);
+    advance(Duration::from_millis(60)).await;
+    assert_eq!(on_the_runtime(), 1);
+    // It looks at the clock.
+    yield_now().await;
+    assert_eq!(client.events(), 0);
+    advance(Duration::from_secs(1)).await;
+    client.told(flag::RELEASED).await;
 }
 
 #[tokio::test]

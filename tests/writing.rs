@@ -62,13 +62,14 @@ async fn an_accepted_write_stays_accepted_after_a_failure() {
 #[tokio::test]
 async fn discarding_takes_back_what_was_not_accepted() {
     let host = Host::new().await;
-    let client = Client::to(&host);
+    let client = Client::given();
     assert_eq!(client.write(b"given up").1, Accept::NotYet);
     assert_eq!(client.unsent(), 8);
     client.discard_unaccepted();
     assert_eq!(client.unsent(), 0);
     client.stage(b"kept");
     client.end();
+    client.resolved(vec![host.address()]);
     let mut peer = host.accept().await;
     assert_eq!(peer.receive_all().await.unwrap(), b"kept");
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use super::*;
 use crate::pump::Turn;
+use crate::tcp::Tcp;
 use crate::transport::Transport;
 
 impl Connection {
@@ -32,6 +33,13 @@ impl Connection {
         let watched = transport.tcp_mut().watch(watch, self.id, &self.readiness).is_ok();
         self.lock().direct |= watched;
         watched
+    }
+
+    /// Has the environment's watch tell when `stream` is up or failed, for a driver on the reader's thread. False if it takes no
+    /// more.
+    pub fn watch_connecting(&self, stream: &mut Tcp) -> bool {
+        let Some(watch) = self.events.watch() else { return false };
+        stream.watch_connecting(watch, self.id, &self.readiness).is_ok()
     }
 
     /// The driver decrypts ahead of the reader.

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::*;
 use crate::queue::MERGE_BELOW;
 
@@ -45,12 +47,27 @@ impl Connection {
             }),
             pump: Mutex::new(None),
             readiness: Arc::default(),
+            task: OnceLock::new(),
         })
     }
 
     /// The name of this connection in its environment.
     pub fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Has `driver` drive it: on this thread, where a watch has to tell of what is waited for, until something else is; see [`Task`].
+    pub fn drive(&self, driver: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
+        if !self.events.has_time() {
+            drop(runtime.spawn(driver));
+        } else if self.task.set(Task::new(driver, runtime.clone())).is_ok() {
+            self.poll_here();
+        }
+    }
+
+    /// Whether a watch tells of what comes in.
+    pub fn has_watch(&self) -> bool {
+        self.events.watch().is_some()
     }
 
     /// Copies the bytes of a write; returns the position after its last, to be given to [`Self::accept`].
@@ -91,8 +108,8 @@ impl Connection {
 
     /// Has the kernel take the bytes of a large write there and then, without a copy, where nothing waits before them.
     fn write_here(self: &Arc<Self>, data: &[u8]) -> Option<Write> {
-        let mut pump = self.try_pump()?;
-        let pump = pump.as_mut()?;
+        let mut guard = self.try_pump()?;
+        let pump = guard.as_mut()?;
         let waker = {
             let state = self.lock();
             if !state.plain || state.failure.is_some() || !state.queue.is_idle() {
@@ -107,6 +124,7 @@ impl Connection {
         let accept = state.accept(position);
         drop(state);
         if count < data.len() && !pump.send(self, &mut cx) {
+            drop(guard);
             self.change().wake_driver();
         }
         Some(Write {
@@ -234,6 +252,10 @@ impl Connection {
         };
         let read = self.came_to(received);
         drop(guard);
+        if read == Some(Read::End) {
+            // With our own end sent, the connection is over.
+            self.change().wake_driver();
+        }
         // Not before the pump is released: awake at once, it would only run into it.
         if let Some(driver) = driver {
             runtime::wake(driver);
@@ -246,8 +268,6 @@ impl Connection {
         match received {
             Poll::Ready(Some(0)) => {
                 self.input_ended();
-                // With our own end sent, the connection is over.
-                self.change().wake_driver();
                 Some(Read::End)
             }
             Poll::Ready(Some(count)) => Some(Read::Bytes(count)),
@@ -343,6 +363,10 @@ impl Connection {
     /// Takes note of what the environment's watch has told.
     pub fn note(&self, news: News) {
         self.readiness.note(news);
+        // A connection that is up has nothing to do for its driver then.
+        if !self.lock().direct {
+            self.poll_here();
+        }
     }
 
     /// [`Self::tell_reader`] for whoever takes the events at this moment: true if a read is to be told [`flag::READABLE`] here

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
@@ -58,7 +58,6 @@ pub struct Client {
     pending: u32,
     /// Read to see whether there was something.
     seen: RefCell<VecDeque<u8>>,
-    pub driver: JoinHandle<()>,
 }
 
 #[derive(Default)]
@@ -113,9 +112,12 @@ impl Client {
     /// The same, with a watch that tells of what comes in.
     pub async fn watched() -> (Self, Peer) {
         let host = Host::new().await;
-        Client::start_with(host.plan(), Some(Watch::new().unwrap()))
-            .open(&host)
-            .await
+        Client::watched_with(host.plan()).open(&host).await
+    }
+
+    /// One that is not up yet, with a watch.
+    pub fn watched_with(plan: Plan) -> Self {
+        Client::start_with(plan, Some(Watch::new().unwrap()))
     }
 
     async fn open(mut self, host: &Host) -> (Self, Peer) {
@@ -125,10 +127,25 @@ impl Client {
     }
 
     fn start(plan: Plan) -> Self {
-        Client::start_with(plan, std::env::var_os("WATCH").map(|_| Watch::new().unwrap()))
+        Client::start_with(plan, usual_watch())
     }
 
     fn start_with(plan: Plan, watch: Option<Watch>) -> Self {
+        Client::driven(watch, |connection| driver::start(this_thread(), connection, plan))
+    }
+
+    /// One whose driver can be aborted.
+    pub async fn abortable() -> (Self, Peer, JoinHandle<()>) {
+        let host = Host::new().await;
+        let mut task = None;
+        let client = Client::driven(usual_watch(), |connection| {
+            task = Some(tokio::spawn(driver::run(this_thread(), connection, host.plan())));
+        });
+        let (client, peer) = client.open(&host).await;
+        (client, peer, task.expect("it was just started"))
+    }
+
+    fn driven(watch: Option<Watch>, drive: impl FnOnce(Arc<Connection>)) -> Self {
         let doorbell = Arc::new(Doorbell::default());
         let bell = doorbell.clone();
         let ring = move || {
@@ -136,15 +153,15 @@ impl Client {
             bell.rung.notify_one();
         };
         let events = Arc::new(EventQueue::new(ring).with_watch(watch.map(Arc::new)));
-        let connection = Connection::new(1, events.clone());
-        Client {
-            driver: tokio::spawn(driver::run(this_thread(), connection.clone(), plan)),
-            connection,
+        let client = Client {
+            connection: Connection::new(1, events.clone()),
             events,
             doorbell,
             pending: 0,
             seen: RefCell::default(),
-        }
+        };
+        drive(client.connection.clone());
+        client
     }
 
     /// Waits until all of `flags` are told.
@@ -176,6 +193,11 @@ impl Client {
     /// How often the doorbell was rung.
     pub fn rings(&self) -> u32 {
         self.doorbell.rings.load(Ordering::Relaxed)
+    }
+
+    /// Waits for something to be told, without asking what.
+    pub async fn rung(&self) {
+        self.doorbell.rung.notified().await;
     }
 
     /// Waits for the connection to fail.
@@ -254,6 +276,15 @@ impl Client {
         (written.position, written.accept)
     }
 
+    /// A write that leaves on the thread of the caller.
+    pub fn write_and_flush(&self, data: &[u8]) -> Accept {
+        let written = self.connection.write(data);
+        if written.flush {
+            self.connection.flush();
+        }
+        written.accept
+    }
+
     /// Has the driver decrypt ahead, as it does by itself where no watch tells the reader.
     pub fn decrypt_ahead(&self) {
         if let Some(driver) = self.hand_over_reading() {
@@ -307,6 +338,10 @@ impl Deref for Client {
     }
 }
 
+fn usual_watch() -> Option<Watch> {
+    std::env::var_os("WATCH").map(|_| Watch::new().unwrap())
+}
+
 /// Drivers and handshakes on the thread of the test.
 pub fn this_thread() -> Threads {
     Threads {
@@ -328,6 +363,15 @@ impl Host {
         // the machine's settings, and many tests at once do not use up the kernel's memory for TCP.
         SockRef::from(&listener).set_recv_buffer_size(256 * 1024).unwrap();
         Host(listener)
+    }
+
+    /// One that lets further handshakes wait until somebody accepts what is there already, which is the other end of the stream.
+    pub async fn with_a_full_queue() -> (Self, TcpStream) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let host = Host(socket.listen(0).unwrap());
+        let first = TcpStream::connect(host.address()).await.unwrap();
+        (host, first)
     }
 
     pub fn address(&self) -> SocketAddr {
