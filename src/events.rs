@@ -3,7 +3,7 @@
 //! Events are levels, not messages: a connection has a set of flags, and stands in the queue while any is set. The
 //! doorbell is rung only when the queue goes from empty to non-empty; one visit of JavaScript drains it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::watch::Watch;
@@ -37,8 +37,6 @@ const POLLED_HERE: usize = 2;
 pub struct EventQueue<C> {
     /// `None` once the environment is gone.
     waiting: Mutex<Option<Vec<Arc<C>>>>,
-    /// The reader is about to take from it.
-    taking: AtomicBool,
     /// How often a driver was polled on the reader's thread since it last took from it.
     polled: AtomicUsize,
     doorbell: Box<dyn Fn() + Send + Sync>,
@@ -50,7 +48,6 @@ impl<C> EventQueue<C> {
     pub fn new(doorbell: impl Fn() + Send + Sync + 'static) -> Self {
         EventQueue {
             waiting: Mutex::new(Some(Vec::new())),
-            taking: AtomicBool::new(false),
             polled: AtomicUsize::new(0),
             doorbell: Box::new(doorbell),
             watch: None,
@@ -72,16 +69,11 @@ impl<C> EventQueue<C> {
         let mut waiting = self.lock();
         let Some(list) = &mut *waiting else { return };
         list.push(connection);
-        let is_news = list.len() == 1 && !self.taking.load(Ordering::Relaxed);
+        let was_empty = list.len() == 1;
         drop(waiting);
-        if is_news {
+        if was_empty {
             (self.doorbell)();
         }
-    }
-
-    /// The caller will [take](Self::take) from it when it has done something else: the doorbell is not needed until then.
-    pub fn announce(&self) {
-        self.taking.store(true, Ordering::Relaxed);
     }
 
     /// Whether the reader's thread, which is the caller, has the time to poll one more driver. Anew each time it takes from the queue.
@@ -91,10 +83,8 @@ impl<C> EventQueue<C> {
 
     /// Takes the connections that have something to tell, `limit` at most, in the order in which they came.
     pub fn take(&self, limit: usize) -> Vec<Arc<C>> {
-        let mut waiting = self.lock();
-        self.taking.store(false, Ordering::Relaxed);
         self.polled.store(0, Ordering::Relaxed);
-        match &mut *waiting {
+        match &mut *self.lock() {
             None => Vec::new(),
             Some(list) if list.len() <= limit => std::mem::take(list),
             Some(list) => list.drain(..limit).collect(),

@@ -11,6 +11,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::runtime::Handle;
 
+use crate::task::is_here;
 use crate::watch::{Readiness, Watch};
 
 /// See the module. At first nobody waits: [`Tcp::watch`] or [`Tcp::register`] has to follow.
@@ -188,8 +189,8 @@ impl Tcp {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 sent => return Poll::Ready(sent),
             }
-            if Handle::try_current().is_err() {
-                // Not a thread of the runtime: there the same will be tried again.
+            if is_here() || Handle::try_current().is_err() {
+                // The driver tries the same again on the runtime.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }

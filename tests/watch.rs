@@ -98,6 +98,27 @@ async fn an_attempt_that_takes_its_time_is_told_of_by_the_watch() {
     assert_eq!(on_the_runtime(), 0);
 }
 
+#[tokio::test]
+async fn a_driver_that_has_to_wait_for_room_goes_over_at_once() {
+    let (client, mut peer) = Client::watched().await;
+    client.stage(&vec![0; TOO_MUCH]);
+    assert_eq!(on_the_runtime(), 1);
+    peer.receive(TOO_MUCH).await;
+}
+
+#[tokio::test]
+async fn no_more_than_two_drivers_at_a_time_take_the_readers_thread() {
+    let host = Host::new().await;
+    let events = Arc::new(EventQueue::new(|| {}).with_watch(Some(Arc::new(Watch::new().unwrap()))));
+    let start = |id| driver::start(this_thread(), Connection::new(id, events.clone()), host.plan());
+    (1..=5).for_each(start);
+    assert_eq!(on_the_runtime(), 3);
+    // It has come by.
+    events.take(usize::MAX);
+    (6..=7).for_each(start);
+    assert_eq!(on_the_runtime(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_does_not_end_its_side_is_left_to_the_runtime() {
     let (mut client, mut peer) = Client::watched().await;

@@ -62,7 +62,6 @@ unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) ->
     unsafe {
         answer(env, info, |shared, [mut events]: [Argument; 1]| {
             let (pairs, _) = events.words()?.as_chunks_mut::<2>();
-            shared.queue.announce();
             let told = take_from_watch(shared, pairs);
             let pairs = &mut pairs[told..];
             let connections = shared.queue.take(pairs.len());

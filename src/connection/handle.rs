@@ -74,7 +74,10 @@ impl Connection {
     pub fn stage(&self, data: &[u8]) -> u64 {
         let mut state = self.change();
         let position = state.queue.stage(data);
-        state.wake_driver();
+        // Before that, the driver has no use for it.
+        if state.info.is_some() {
+            state.wake_driver();
+        }
         position
     }
 
