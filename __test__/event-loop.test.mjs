@@ -57,7 +57,7 @@ describe('a round trip over TCP', { timeout: 60_000, ...linuxOnly }, () => {
   });
 });
 
-describe('a plain connection to an address', { timeout: 60_000, ...linuxOnly }, () => {
+describe('a plain connection', { timeout: 60_000, ...linuxOnly }, () => {
   const COUNT = 200;
 
   async function openedUsedAndClosed(t, server) {

@@ -31,6 +31,8 @@ function drain() {
 }
 
 function dispatch(id, flags) {
+  // Nothing to tell: the call for it was what the native side wanted.
+  if (flags === 0) return;
   const connection = connections.get(id);
   if (flags & EventFlag.Released) {
     connections.delete(id);

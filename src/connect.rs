@@ -2,6 +2,9 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -49,14 +52,14 @@ pub struct Terms {
 }
 
 /// Opens a TCP stream to the first permitted address that answers. Dropping the future abandons every attempt.
-pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> Result<Tcp, Failure> {
+pub async fn connect(connection: &Arc<Connection>, target: Target, terms: &Terms) -> Result<Tcp, Failure> {
     let (Target::Host { host, port } | Target::Given { host, port, .. }) = &target;
     if terms.policy.denies_name(host, *port) {
         return Err(Failure::PolicyDenied(Vec::new()));
     }
     let (host, addresses, vouched) = match target {
         Target::Host { host, port } => {
-            let addresses = resolve(&host, port).await?;
+            let addresses = waking(connection, resolve(&host, port)).await?;
             (host, addresses, true)
         }
         Target::Given { host, vouched, .. } => {
@@ -75,6 +78,13 @@ pub async fn connect(connection: &Connection, target: Target, terms: &Terms) -> 
         .apply(&stream)
         .map(|()| stream)
         .map_err(|error| Failure::from_io(Step::Connect, &error))
+}
+
+/// Does `work` with the connection as its waker, which has the driver's.
+async fn waking<T>(connection: &Arc<Connection>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let waker = Waker::from(connection.clone());
+    poll_fn(|_| work.as_mut().poll(&mut Context::from_waker(&waker))).await
 }
 
 /// The addresses that may be dialled. A name that has none is left to the race, which has an error for it.

@@ -3,15 +3,17 @@
 //! Two locks. Every section under that of the `State` is short and does no I/O. The handle changes the state and wakes
 //! the driver; the driver changes the state and raises events. Neither waits for the other.
 //!
-//! Where there is a [`Watch`](crate::watch::Watch), the handle's thread hears from it of what comes in, and the driver of none of
-//! it, but for TLS of which there is much.
+//! Where there is a [`Watch`](crate::watch::Watch), the handle's thread hears from it of what comes in while the connection is up, and
+//! the driver of none of it, but for TLS of which there is much.
 //!
 //! The lock of the [`Pump`] is held while bytes move. The driver takes it for a turn; the handle only tries it, and does
 //! there a part of the driver's work for it, with the driver's waker: whoever is free moves the bytes. Where both locks
-//! are needed, the pump's comes first. Neither is held where the driver is woken: on the reader's thread that polls it.
+//! are needed, the pump's comes first. Neither is held by a call of the handle's that wakes the driver, since that may poll it
+//! there and then: see [`Task`].
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -161,6 +163,8 @@ pub struct Connection {
     readiness: Arc<Readiness>,
     /// The driver, if it began on the reader's thread.
     task: OnceLock<Arc<Task>>,
+    /// See [`EventQueue::has_time`].
+    polled: AtomicU32,
     events: Arc<EventQueue<Connection>>,
 }
 
@@ -227,8 +231,8 @@ impl Connection {
 
     /// The same, unless that thread has enough to do.
     fn poll_here_if_time(&self) -> bool {
-        let task = self.task.get().filter(|task| task.is_here());
-        task.is_some_and(|task| self.events.has_time() && task.poll_here())
+        let task = self.task.get().filter(|task| !task.has_gone());
+        task.is_some_and(|task| self.events.has_time(&self.polled) && task.poll_here())
     }
 
     fn raise(self: &Arc<Self>, mut state: MutexGuard<'_, State>, events: u32) {

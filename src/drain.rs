@@ -1,6 +1,7 @@
 //! The last reads of a connection: what the peer still sends after our end of the stream goes into the void.
 
 use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -22,10 +23,10 @@ const DRAIN_BYTES: u64 = 1024 * 1024;
 /// never pauses for longer than [`DRAIN_TIME`].
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
-/// On the reader's thread so long a pause ...
+/// After so long on the reader's thread ...
 const HERE_TIME: Duration = Duration::from_millis(50);
 
-/// ... or so many bytes are the end of it: the runtime goes on.
+/// ... or so many bytes the runtime goes on.
 const HERE_BYTES: u64 = 64 * 1024;
 
 /// Reads what the peer still sends, until it ends its side, or the connection is dropped.
@@ -38,7 +39,7 @@ pub async fn drain(connection: &Connection, mut stream: Tcp) -> Result<(), Failu
 
 async fn until_end(stream: &mut Tcp, sent: u64) -> Result<(), Failure> {
     if is_here() && stream.is_watched() {
-        if into_the_void(stream, HERE_BYTES, HERE_TIME).await == End::Peer {
+        if timeout(HERE_TIME, into_the_void_here(stream)).await == Ok(End::Peer) {
             return Ok(());
         }
         go_over().await;
@@ -62,6 +63,23 @@ enum End {
     Peer,
     /// Nothing came for too long.
     Pause,
+}
+
+/// Reads for as long as the driver is on the reader's thread: only there the watch may be read from.
+async fn into_the_void_here(stream: &mut Tcp) -> End {
+    let mut left = HERE_BYTES;
+    while left > 0 {
+        let received = poll_fn(|cx| match is_here() {
+            true => with_scratch(|scratch| stream.poll_receive(cx, scratch)).map(Some),
+            false => Poll::Ready(None),
+        });
+        match received.await {
+            Some(Ok(count @ 1..)) => left = left.saturating_sub(count as u64),
+            Some(Ok(0) | Err(_)) => return End::Peer,
+            None => return End::Limit,
+        }
+    }
+    End::Limit
 }
 
 /// Reads `limit` bytes at most; a pause is the end, too.

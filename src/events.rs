@@ -3,7 +3,7 @@
 //! Events are levels, not messages: a connection has a set of flags, and stands in the queue while any is set. The
 //! doorbell is rung only when the queue goes from empty to non-empty; one visit of JavaScript drains it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::watch::Watch;
@@ -28,6 +28,8 @@ pub mod flag {
     pub const IDENTITY: u32 = 1 << 7;
     /// The upgrade to TLS is done.
     pub const SECURED: u32 = 1 << 8;
+    /// The driver is on the reader's thread and wants to be polled: see [`Connection::take_events`](crate::connection::Connection::take_events).
+    pub const DRIVER: u32 = 1 << 9;
 }
 
 /// So many drivers are polled on the reader's thread at a time. If more have something to do, it is the busy one.
@@ -37,7 +39,9 @@ const POLLED_HERE: usize = 2;
 pub struct EventQueue<C> {
     /// `None` once the environment is gone.
     waiting: Mutex<Option<Vec<Arc<C>>>>,
-    /// How often a driver was polled on the reader's thread since it last took from it.
+    /// Counts how often the reader took from it, from 1.
+    visit: AtomicU32,
+    /// Connections whose drivers were polled on the reader's thread since it last took from it.
     polled: AtomicUsize,
     doorbell: Box<dyn Fn() + Send + Sync>,
     watch: Option<Arc<Watch>>,
@@ -48,6 +52,7 @@ impl<C> EventQueue<C> {
     pub fn new(doorbell: impl Fn() + Send + Sync + 'static) -> Self {
         EventQueue {
             waiting: Mutex::new(Some(Vec::new())),
+            visit: AtomicU32::new(1),
             polled: AtomicUsize::new(0),
             doorbell: Box::new(doorbell),
             watch: None,
@@ -76,13 +81,16 @@ impl<C> EventQueue<C> {
         }
     }
 
-    /// Whether the reader's thread, which is the caller, has the time to poll one more driver. Anew each time it takes from the queue.
-    pub fn has_time(&self) -> bool {
-        self.polled.fetch_add(1, Ordering::Relaxed) < POLLED_HERE
+    /// Whether the reader's thread, which is the caller, has the time to poll a driver. Anew each time it takes from the queue; in
+    /// between a connection counts once, of which `last` keeps account. It begins with 0.
+    pub fn has_time(&self, last: &AtomicU32) -> bool {
+        let visit = self.visit.load(Ordering::Relaxed);
+        last.swap(visit, Ordering::Relaxed) == visit || self.polled.fetch_add(1, Ordering::Relaxed) < POLLED_HERE
     }
 
     /// Takes the connections that have something to tell, `limit` at most, in the order in which they came.
     pub fn take(&self, limit: usize) -> Vec<Arc<C>> {
+        self.visit.fetch_add(1, Ordering::Relaxed);
         self.polled.store(0, Ordering::Relaxed);
         match &mut *self.lock() {
             None => Vec::new(),

@@ -225,8 +225,9 @@ impl Pump {
                     Poll::Ready(Err(failure)) => return Poll::Ready(Turn::FailedQuietly(failure)),
                     received => received.is_ready(),
                 };
-            let discarded =
-                work.closing.is_some() && work.input == Input::Stopped && self.poll_discard(connection, cx).is_ready();
+            // On the reader's thread there is nothing to wait for in which to do it: what cannot be sent at once goes over.
+            let discards = work.closing.is_some() && work.input == Input::Stopped && !is_here();
+            let discarded = discards && self.poll_discard(connection, cx).is_ready();
             if let Some(closing) = work.closing
                 && self.poll_patience(cx, closing, sent).is_ready()
             {

@@ -16,7 +16,7 @@ use crate::error::Failure;
 /// Where tasks are spawned.
 #[derive(Clone, Debug)]
 pub struct Threads {
-    /// Moves bytes: every driver runs here.
+    /// Moves bytes: here run all drivers but those that the reader's thread polls.
     pub io: Handle,
     /// Does the TLS handshakes.
     pub handshakes: Handle,

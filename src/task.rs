@@ -2,8 +2,8 @@
 //!
 //! To open and to end a plain connection takes a few system calls, and waiting in between. On a thread of the runtime each of
 //! those waits is a hop there and one back. So where a watch tells the reader's thread what is waited for, the driver is polled
-//! there first, and goes over to the runtime, for good, as soon as something else wakes it: a timer, another thread, a send
-//! that has to wait.
+//! there first. It goes over to the runtime, for good, as soon as its waker is used: by a timer, by a send that has to wait, by an
+//! upgrade, or by a reader's thread that has too many of them to poll.
 
 use std::cell::Cell;
 use std::fmt;
@@ -65,9 +65,9 @@ impl Task {
         })
     }
 
-    /// Whether the driver has neither gone over nor ended.
-    pub fn is_here(&self) -> bool {
-        !matches!(*self.lock(), Place::Gone)
+    /// Whether the driver has gone over, or ended.
+    pub fn has_gone(&self) -> bool {
+        matches!(*self.lock(), Place::Gone)
     }
 
     /// Polls the driver on this thread, which has to be the reader's. False if it has gone over, or has ended.
@@ -96,14 +96,15 @@ impl Task {
         };
         let mut place = self.lock();
         let woken = matches!(*place, Place::Polled { woken: true });
-        *place = match polled {
-            Poll::Pending if !woken => Place::Resting(driver),
-            Poll::Pending => {
-                drop(self.runtime.spawn(driver));
-                Place::Gone
-            }
-            Poll::Ready(()) => Place::Gone,
-        };
+        if polled.is_pending() && !woken {
+            *place = Place::Resting(driver);
+            return true;
+        }
+        *place = Place::Gone;
+        drop(place);
+        if polled.is_pending() {
+            drop(self.runtime.spawn(driver));
+        }
         true
     }
 
@@ -121,7 +122,10 @@ impl Wake for Task {
     fn wake_by_ref(self: &Arc<Self>) {
         let mut place = self.lock();
         match std::mem::replace(&mut *place, Place::Gone) {
-            Place::Resting(driver) => drop(self.runtime.spawn(driver)),
+            Place::Resting(driver) => {
+                drop(place);
+                drop(self.runtime.spawn(driver));
+            }
             Place::Polled { .. } => *place = Place::Polled { woken: true },
             Place::Gone => {}
         }
@@ -166,9 +170,9 @@ mod tests {
         });
         let task = Task::new(driver, Handle::current());
         for _ in 0..3 {
-            assert!(task.is_here() && task.poll_here());
+            assert!(!task.has_gone() && task.poll_here());
         }
-        assert!(!task.is_here() && !task.poll_here() && !is_here());
+        assert!(task.has_gone() && !task.poll_here() && !is_here());
         assert_eq!(tasks(), 0);
     }
 
@@ -193,7 +197,7 @@ mod tests {
         };
         let task = Task::new(driver, Handle::current());
         assert!(task.poll_here());
-        assert!(!task.is_here());
+        assert!(task.has_gone());
         assert!(!told.await.unwrap());
     }
 
@@ -216,6 +220,6 @@ mod tests {
     async fn a_driver_that_panics_is_at_its_end() {
         let task = Task::new(async { panic!("an accident") }, Handle::current());
         assert!(task.poll_here());
-        assert!(!task.is_here() && !is_here());
+        assert!(task.has_gone() && !is_here());
     }
 }

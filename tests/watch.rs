@@ -15,10 +15,12 @@ use tokio::runtime::Handle;
 use tokio::task::yield_now;
 use tokio::time::advance;
 use tokio_rustls::server::TlsStream;
+use winter_sockets::connect::Target;
 use winter_sockets::connection::{Accept, Connection, Read};
 use winter_sockets::driver::{self, Plan};
 use winter_sockets::events::{EventQueue, flag};
 use winter_sockets::tls::Settings;
+use winter_sockets::tuning::Tuning;
 use winter_sockets::watch::{News, Watch};
 
 use common::tls::{Server, request_of, server_and_settings};
@@ -99,6 +101,21 @@ async fn an_attempt_that_takes_its_time_is_told_of_by_the_watch() {
 }
 
 #[tokio::test]
+async fn nor_does_one_to_a_name_once_its_addresses_are_there() {
+    let host = Host::new().await;
+    let port = host.address().port();
+    let target = Target::Host {
+        host: "localhost".to_owned(),
+        port,
+    };
+    let mut client = Client::watched_with(Plan { target, ..host.plan() });
+    // The resolver is no task, and the only one that is at it.
+    assert_eq!((on_the_runtime(), client.events()), (0, 0));
+    client.told(flag::OPENED).await;
+    assert_eq!(on_the_runtime(), 0);
+}
+
+#[tokio::test]
 async fn a_driver_that_has_to_wait_for_room_goes_over_at_once() {
     let (client, mut peer) = Client::watched().await;
     client.stage(&vec![0; TOO_MUCH]);
@@ -132,6 +149,45 @@ async fn a_peer_that_does_not_end_its_side_is_left_to_the_runtime() {
     yield_now().await;
     assert_eq!(client.events(), 0);
     advance(Duration::from_secs(1)).await;
+    client.told(flag::RELEASED).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nor_can_a_peer_that_trickles_stay_with_the_readers_thread() {
+    let (mut client, mut peer) = Client::watched().await;
+    assert!(client.close(PATIENCE));
+    client.told(flag::FINISHED).await;
+    for _ in 0..2 {
+        peer.send(b".").await;
+        advance(Duration::from_millis(30)).await;
+        assert_eq!(client.events(), 0);
+    }
+    assert_eq!(on_the_runtime(), 1);
+}
+
+#[tokio::test]
+async fn settings_and_an_end_of_one_connection_are_no_more_than_one_driver() {
+    let (mut client, _peer) = Client::watched().await;
+    for no_delay in [Some(false), Some(true), Some(false)] {
+        client.tune(Tuning {
+            no_delay,
+            ..Tuning::default()
+        });
+    }
+    assert!(client.end());
+    client.told(flag::FINISHED).await;
+    assert_eq!(on_the_runtime(), 0);
+}
+
+#[tokio::test]
+async fn a_flush_that_comes_after_the_close_is_no_reason_to_go_over() {
+    let (mut client, mut peer) = Client::watched().await;
+    assert!(client.connection().write(b"last words").flush);
+    assert!(client.close(PATIENCE));
+    client.flush();
+    assert_eq!(peer.receive_all().await.unwrap(), b"last words");
+    assert_eq!(on_the_runtime(), 0);
+    drop(peer);
     client.told(flag::RELEASED).await;
 }
 

@@ -55,7 +55,7 @@ pub fn object<'env>(env: &'env Env, shared: &Arc<Shared>) -> Result<Object<'env>
 
 type Call = unsafe extern "C" fn(sys::napi_env, sys::napi_callback_info) -> sys::napi_value;
 
-/// `drain(events)`: fills `events` with pairs of a connection's id and its event flags; returns how many pairs. When it is
+/// `drain(events)`: fills `events` with pairs of a connection's id and its event flags, which may be none; returns how many pairs. When it is
 /// filled to the last pair there may be more.
 unsafe extern "C" fn drain(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
     // SAFETY: napi calls this with what belongs to the call.

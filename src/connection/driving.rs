@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake};
 
 use super::*;
 use crate::pump::Turn;
@@ -47,6 +47,21 @@ impl Connection {
         let mut state = self.lock();
         state.direct = state.plain;
         state.takes_over = false;
+    }
+
+    /// Wakes the driver from any thread. One on the reader's thread is polled there, where [`Task`]'s own waker would take it to the
+    /// runtime.
+    fn call_driver(self: &Arc<Self>) {
+        // One that goes over in the meantime is woken by whoever takes the event.
+        let is_here = self.task.get().is_some_and(|task| !task.has_gone());
+        let mut state = self.lock();
+        if is_here {
+            return self.raise(state, flag::DRIVER);
+        }
+        let woken = std::mem::replace(&mut state.driver_woken, true);
+        let driver = state.driver.clone().filter(|_| !woken);
+        drop(state);
+        driver.into_iter().for_each(runtime::wake);
     }
 
     /// A turn of the pump, which is there between [`Self::begin`] and [`Self::cease`].
@@ -294,5 +309,16 @@ impl Connection {
     pub fn takes_more(&self) -> bool {
         let state = self.lock();
         !state.inbox.is_full() && !matches!(state.reading, Reading::Stopped | Reading::Ended)
+    }
+}
+
+/// For work of the driver's that other threads do: see [`Connection::call_driver`].
+impl Wake for Connection {
+    fn wake(self: Arc<Self>) {
+        self.call_driver();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.call_driver();
     }
 }

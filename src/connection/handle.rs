@@ -1,6 +1,7 @@
 //! The side of the handle: every call changes the state in one short step, and wakes the driver where it has to.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -48,6 +49,7 @@ impl Connection {
             pump: Mutex::new(None),
             readiness: Arc::default(),
             task: OnceLock::new(),
+            polled: AtomicU32::new(0),
         })
     }
 
@@ -58,7 +60,7 @@ impl Connection {
 
     /// Has `driver` drive it: on this thread, where a watch has to tell of what is waited for, until something else is; see [`Task`].
     pub fn drive(&self, driver: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
-        if !self.events.has_time() {
+        if !self.events.has_time(&self.polled) {
             drop(runtime.spawn(driver));
         } else if self.task.set(Task::new(driver, runtime.clone())).is_ok() {
             self.poll_here();
@@ -139,10 +141,10 @@ impl Connection {
 
     /// Sends what is staged, on the thread of the caller as far as it goes without waiting.
     pub fn flush(self: &Arc<Self>) {
-        if !self.flush_here()
-            && let Some(driver) = self.hand_over()
-        {
-            driver.wake();
+        if !self.flush_here() {
+            let mut state = self.change();
+            state.unflushed = false;
+            state.wake_driver();
         }
     }
 
@@ -399,10 +401,14 @@ impl Connection {
         if woken { None } else { state.driver.clone() }
     }
 
-    /// Takes what the connection has to tell: a set of [`flag`]s.
+    /// Takes what the connection has to tell: a set of [`flag`]s, which is empty where it only had a driver to be polled.
     pub fn take_events(&self) -> u32 {
-        let mut state = self.lock();
+        let mut state = self.change();
         state.in_event_queue = false;
-        std::mem::take(&mut state.events)
+        let events = std::mem::take(&mut state.events);
+        if events & flag::DRIVER != 0 {
+            state.wake_driver();
+        }
+        events & !flag::DRIVER
     }
 }

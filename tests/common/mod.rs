@@ -276,6 +276,11 @@ impl Client {
         (written.position, written.accept)
     }
 
+    /// The connection itself.
+    pub fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     /// A write that leaves on the thread of the caller.
     pub fn write_and_flush(&self, data: &[u8]) -> Accept {
         let written = self.connection.write(data);
