@@ -3,7 +3,7 @@
 mod common;
 
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::task::yield_now;
 use tokio::time::advance;
 use tokio_rustls::server::TlsStream;
@@ -344,6 +345,89 @@ fn no_byte_is_missed_however_reader_writer_and_driver_interleave() {
 #[test]
 fn nor_over_tls_although_reader_and_driver_take_turns_at_decrypting() {
     interleave(Some(server_and_settings()));
+}
+
+#[test]
+fn short_lives_end_whether_their_drivers_go_over_or_stay() {
+    let (tell, told) = mpsc::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let other = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let host = Host::new().await;
+            tell.send((this_thread(), host.address())).unwrap();
+            let serve = async {
+                loop {
+                    tokio::spawn(send_back(host.accept().await.0));
+                }
+            };
+            tokio::select! {
+                () = serve => {}
+                _ = stopped => {}
+            }
+        });
+    });
+    let (threads, address) = told.recv().unwrap();
+    let (watch, mut poll) = (Arc::new(Watch::new().unwrap()), Poll::new().unwrap());
+    let doorbell = Waker::new(poll.registry(), Token(0)).unwrap();
+    poll.registry()
+        .register(&mut SourceFd(&watch.as_raw_fd()), Token(1), Interest::READABLE)
+        .unwrap();
+    let events = Arc::new(EventQueue::new(move || doorbell.wake().unwrap()).with_watch(Some(watch.clone())));
+    let mut polled = Events::with_capacity(2);
+    let mut target = vec![0; 64 * 1024];
+    for round in 0..600 {
+        let index = round as usize;
+        let connection = Connection::new(round, events.clone());
+        let plan = Plan {
+            target: Target::Host {
+                host: ["127.0.0.1", "localhost"][index % 2].to_owned(),
+                port: address.port(),
+            },
+            tls: None,
+            terms: Arc::default(),
+        };
+        driver::start(threads.clone(), connection.clone(), plan);
+        // The last of them is more than the kernel takes at once.
+        let size = [10, 3_000, 1_000_000][index % 3];
+        connection.stage(&vec![7; size]);
+        if index % 5 == 0 {
+            connection.end();
+        }
+        let (mut received, mut flags) = (0, 0);
+        while flags & flag::RELEASED == 0 {
+            match connection.read(&mut target) {
+                Read::Bytes(count) => {
+                    received += count;
+                    if received == size && index % 5 != 0 {
+                        connection.close(PATIENCE);
+                    }
+                    continue;
+                }
+                Read::Failed => panic!("{:?}", connection.failure()),
+                Read::Pending | Read::End => {}
+            }
+            poll.poll(&mut polled, Some(PATIENCE)).unwrap();
+            assert!(!polled.is_empty(), "round {round} is told nothing more");
+            for told in events.take(usize::MAX) {
+                let news = told.take_events();
+                // A resolver's thread may be late to say what was found without it.
+                flags |= if Arc::ptr_eq(&told, &connection) { news } else { 0 };
+            }
+            watch.take(|news| {
+                if news.id == connection.id() {
+                    connection.note(news);
+                    connection.take_waiting_read();
+                }
+            });
+        }
+        assert_eq!(received, size);
+    }
+    stop.send(()).unwrap();
+    other.join().unwrap();
 }
 
 fn interleave(secure: Option<(Server, Settings)>) {

@@ -312,7 +312,7 @@ impl Connection {
     }
 }
 
-/// For work of the driver's that other threads do: see [`Connection::call_driver`].
+/// For work of the driver's that other threads do: a driver on the reader's thread stays there.
 impl Wake for Connection {
     fn wake(self: Arc<Self>) {
         self.call_driver();
