@@ -381,6 +381,7 @@ fn short_lives_end_whether_their_drivers_go_over_or_stay() {
     let mut target = vec![0; 64 * 1024];
     for round in 0..600 {
         let index = round as usize;
+        let ends_by_itself = index.is_multiple_of(5);
         let connection = Connection::new(round, events.clone());
         let plan = Plan {
             target: Target::Host {
@@ -394,7 +395,7 @@ fn short_lives_end_whether_their_drivers_go_over_or_stay() {
         // The last of them is more than the kernel takes at once.
         let size = [10, 3_000, 1_000_000][index % 3];
         connection.stage(&vec![7; size]);
-        if index % 5 == 0 {
+        if ends_by_itself {
             connection.end();
         }
         let (mut received, mut flags) = (0, 0);
@@ -402,7 +403,7 @@ fn short_lives_end_whether_their_drivers_go_over_or_stay() {
             match connection.read(&mut target) {
                 Read::Bytes(count) => {
                     received += count;
-                    if received == size && index % 5 != 0 {
+                    if received == size && !ends_by_itself {
                         connection.close(PATIENCE);
                     }
                     continue;
