@@ -42,7 +42,7 @@ export class Socket {
 
   /**
    * What the peer sends, as a readable byte stream: `getReader({ mode: 'byob' })` works, and so does
-   * `read(view, { min })` where Node has it. A chunk is at most 64 KiB, on memory of its own that is never used again.
+   * `read(view, { min })` where Node has it. A chunk is at most 256 KiB, on memory of its own that is never used again.
    *
    * - Ends when the peer ends: a TCP FIN, or over TLS a close_notify.
    * - Errors with a {@link SocketError} when the connection is lost (`'ECONNRESET'`) or when TLS ends without

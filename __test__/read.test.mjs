@@ -30,7 +30,7 @@ describe('a chunk', { timeout: 120_000 }, () => {
     for (let result = await reader.read(); !result.done; result = await reader.read()) {
       const { value } = result;
       assert.equal(value.constructor, Uint8Array);
-      assert.ok(value.byteLength > 0);
+      assert.ok(value.byteLength > 0 && value.byteLength <= 256 * 1024);
       assert.equal(value.byteOffset, 0);
       assert.equal(value.buffer.byteLength, value.byteLength);
       assert.ok(value.buffer instanceof ArrayBuffer);

@@ -10,7 +10,7 @@ const { releasedReader } = require('./errors.js');
 const { ReadResult } = require('./native.js');
 
 /** The largest chunk that a read without a buffer of its own gets. */
-const CHUNK = 64 * 1024;
+const CHUNK = 256 * 1024;
 
 /** Up to so many bytes are received into `scratch` and copied: a large chunk of its own for each read would cost more. */
 const SMALL = 4 * 1024;
