@@ -31,9 +31,10 @@ function drain() {
 }
 
 function dispatch(id, flags) {
-  // Nothing to tell: the call for it was what the native side wanted.
-  if (flags === 0) return;
   const connection = connections.get(id);
+  // With nothing to tell, the call for it was what the native side wanted. A connection that is gone was told of its end by an event
+  // loop that the events before this one ran.
+  if (flags === 0 || connection === undefined) return;
   if (flags & EventFlag.Released) {
     connections.delete(id);
     connection.released = true;

@@ -16,6 +16,21 @@ const CHUNK = 256 * 1024;
 const SMALL = 4 * 1024;
 const scratch = new Uint8Array(SMALL);
 
+/**
+ * So many reads in a row, over all connections, may find something without waiting; then the event loop has its turn. A
+ * peer that sends as fast as it is read would keep timers and everybody else from theirs for as long as it likes.
+ */
+const AT_A_STRETCH = 16;
+let stretch = AT_A_STRETCH;
+
+function countFound() {
+  if (--stretch === 0) {
+    setImmediate(() => {
+      stretch = AT_A_STRETCH;
+    });
+  }
+}
+
 class SocketReadable extends ReadableStream {
   #source;
 
@@ -102,9 +117,12 @@ class Source {
   }
 
   read() {
-    if (this.#reads.length === 0) {
+    if (this.#reads.length === 0 && this.#hasTurn()) {
       const chunk = this.#take(CHUNK);
-      if (typeof chunk !== 'number') return Promise.resolve({ value: chunk, done: false });
+      if (typeof chunk !== 'number') {
+        countFound();
+        return Promise.resolve({ value: chunk, done: false });
+      }
       if (chunk !== ReadResult.Pending) {
         const last = this.#wait();
         this.#finish(chunk);
@@ -144,7 +162,9 @@ class Source {
   // --- called by the stock machinery ---
 
   pull() {
-    if (!this.#waiting) this.#deliver();
+    if (this.#waiting) return;
+    if (!this.#hasTurn()) this.#waiting = true;
+    else if (this.#deliver()) countFound();
   }
 
   cancel() {
@@ -161,25 +181,36 @@ class Source {
     if (this.#reads.length > 0) return this.#answerReads();
     if (!this.#waiting) return;
     this.#waiting = false;
-    if (this.#stream.locked) return this.#deliver();
+    if (this.#stream.locked) {
+      this.#deliver();
+      return;
+    }
     // Without a reader there is no read: the bytes stay where they are until somebody asks again. The stock machinery may
     // hold a part of what the read had asked for, which comes before them.
     this.#stocked = false;
   }
 
+  /** Whether there was something to deliver. */
   #deliver() {
-    if (this.#over) return;
+    if (this.#over) return false;
     // `enqueue()` for a reader with a buffer of its own too: `byobRequest` may be left over from one that has gone, and an
     // answer to it would wait for a reader of its kind. No more than fits its buffer: the rest stays where it is.
     const chunk = this.#take(Math.min(this.#controller.byobRequest?.view.byteLength ?? CHUNK, CHUNK));
     if (typeof chunk !== 'number') {
       this.#stocked = true;
       this.#controller.enqueue(chunk);
-    } else if (chunk === ReadResult.Pending) {
-      this.#waiting = true;
-    } else {
-      this.#finish(chunk);
+      return true;
     }
+    if (chunk === ReadResult.Pending) this.#waiting = true;
+    else this.#finish(chunk);
+    return false;
+  }
+
+  /** Whether a read may be tried now. If not, the one that waits is told when it may. */
+  #hasTurn() {
+    if (stretch > 0) return true;
+    setImmediate(() => this.tell());
+    return false;
   }
 
   /** Takes bytes, `limit` at most; returns them, or a `ReadResult`. */

@@ -138,9 +138,10 @@ impl Tcp {
             return Poll::Pending;
         }
         let received = self.receive_now(buffer);
-        // Less than asked for is all there was: asking again to be sure is a system call for each message.
-        if !received.as_ref().is_ok_and(|&count| count == buffer.len()) {
-            readiness.use_up();
+        match &received {
+            Ok(count) if *count == buffer.len() || readiness.may_stop_early() => {}
+            // Less than asked for is all there was: asking again to be sure is a system call for each message.
+            _ => readiness.use_up(),
         }
         match received {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,

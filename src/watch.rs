@@ -17,6 +17,12 @@ use mio::{Events, Interest, Poll, Registry, Token};
 /// So many descriptors are told of at a time, at most.
 const BATCH: usize = 128;
 
+/// What a reader waits for. Urgent data is told apart where that can be.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const READING: Interest = Interest::READABLE.add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const READING: Interest = Interest::READABLE;
+
 /// The poll of one environment.
 #[derive(Debug)]
 pub struct Watch {
@@ -31,6 +37,8 @@ pub struct News {
     pub id: u32,
     /// The peer's end, or a failure: nothing more is told of it.
     pub is_last: bool,
+    /// The peer has sent urgent data (`MSG_OOB`).
+    pub is_urgent: bool,
 }
 
 impl Watch {
@@ -46,8 +54,7 @@ impl Watch {
     /// Tells of what there is to read now and of all that comes later, once each time.
     pub fn add(&self, descriptor: RawFd, id: u32) -> io::Result<()> {
         let token = Token(id as usize);
-        self.registry
-            .register(&mut SourceFd(&descriptor), token, Interest::READABLE)
+        self.registry.register(&mut SourceFd(&descriptor), token, READING)
     }
 
     /// Tells whether a connection that is being made is up, or failed.
@@ -63,8 +70,7 @@ impl Watch {
     /// [`Self::add`] of one that was added while it was being made.
     pub fn connected(&self, descriptor: RawFd, id: u32) -> io::Result<()> {
         let token = Token(id as usize);
-        self.registry
-            .reregister(&mut SourceFd(&descriptor), token, Interest::READABLE)
+        self.registry.reregister(&mut SourceFd(&descriptor), token, READING)
     }
 
     /// Tells no more of it, but for what [`Self::take`] is at.
@@ -85,6 +91,7 @@ impl Watch {
             tell(News {
                 id: event.token().0 as u32,
                 is_last: event.is_read_closed() || event.is_error(),
+                is_urgent: event.is_priority(),
             });
         }
     }
@@ -104,12 +111,14 @@ pub struct Readiness(AtomicU8);
 
 const READABLE: u8 = 1;
 const LAST: u8 = 2;
+const URGENT: u8 = 4;
 
 impl Readiness {
     /// Takes note of `news`.
     pub fn note(&self, news: News) {
-        let bits = if news.is_last { READABLE | LAST } else { READABLE };
-        self.0.fetch_or(bits, Ordering::Relaxed);
+        let last = if news.is_last { LAST } else { 0 };
+        let urgent = if news.is_urgent { URGENT } else { 0 };
+        self.0.fetch_or(READABLE | last | urgent, Ordering::Relaxed);
     }
 
     /// Nothing was told. To be called before a descriptor is added, of which all is told anew.
@@ -119,11 +128,16 @@ impl Readiness {
 
     /// Whether a read may find something.
     pub fn is_readable(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != 0
+        self.0.load(Ordering::Relaxed) & (READABLE | LAST) != 0
+    }
+
+    /// Whether a read may get less than there is: it stops where urgent data was.
+    pub fn may_stop_early(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & URGENT != 0
     }
 
     /// A read took all there was. After the last news the end or the failure is still there to be read.
     pub fn use_up(&self) {
-        self.0.fetch_and(LAST, Ordering::Relaxed);
+        self.0.fetch_and(!READABLE, Ordering::Relaxed);
     }
 }

@@ -2,6 +2,7 @@
 
 mod common;
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::task::yield_now;
 use tokio_rustls::server::TlsStream;
@@ -35,8 +36,13 @@ async fn bytes_are_told_by_the_watch_alone() {
     let rings = client.rings();
     assert_eq!(client.poll_read(), Read::Pending);
     peer.send(b"one").await;
-    assert_eq!(news(client.watch()).await, [News { id: 1, is_last: false }]);
-    client.note(News { id: 1, is_last: false });
+    let told = News {
+        id: 1,
+        is_last: false,
+        is_urgent: false,
+    };
+    assert_eq!(news(client.watch()).await, [told]);
+    client.note(told);
     assert!(client.take_waiting_read(), "a read waits");
     assert!(!client.take_waiting_read(), "and was told");
     assert_eq!(client.poll_read(), Read::Bytes(3));
@@ -72,6 +78,35 @@ async fn a_read_that_took_all_there_was_asks_the_kernel_no_more() {
         client.note(told);
     }
     assert_eq!(client.read(&mut target), Read::Bytes(10));
+}
+
+/// A receive stops where urgent data was, with less than it was asked for.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn urgent_data_hides_nothing_of_what_follows_it() {
+    let (client, mut peer) = Client::watched().await;
+    peer.send(b"before").await;
+    assert_eq!(SockRef::from(&peer.0).send_out_of_band(b"!").unwrap(), 1);
+    peer.send(b"after").await;
+    // All of it is there: a byte that is sent back comes after what was sent.
+    client.stage(b".");
+    assert_eq!(peer.receive(1).await, b".");
+    let mut target = [0; 64];
+    let mut received = Vec::new();
+    while received.len() < 11 {
+        match client.read(&mut target) {
+            Read::Bytes(count) => received.extend_from_slice(&target[..count]),
+            other => {
+                assert_eq!((other, received.len()), (Read::Pending, 0), "nothing more is told");
+                news(client.watch())
+                    .await
+                    .into_iter()
+                    .for_each(|told| client.note(told));
+            }
+        }
+    }
+    assert_eq!(received, b"beforeafter");
+    assert_eq!(client.read(&mut target), Read::Pending);
 }
 
 #[tokio::test]
