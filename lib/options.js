@@ -2,6 +2,11 @@
 
 const { convertAddress, validateAddress } = require('./address.js');
 const { invalidType, invalidValue, quote } = require('./errors.js');
+const { lazily } = require('./lazily.js');
+
+// Loading Node's TLS and crypto modules takes some 15 ms that a program without TLS need not spend.
+const tlsOptions = lazily(() => require('./tls-options.js'));
+const tlsLock = lazily(() => require('./tls-lock.js'));
 
 const DEFAULT_HIGH_WATER_MARK = 65536;
 
@@ -98,10 +103,8 @@ function validateSignal(signal) {
 /** With "off" the settings are checked all the same, so that a mistake in them does not wait for the day of use. */
 function parseTls({ sni, alpn, tls }, { host, secureTransport, hostSettings }) {
   if (secureTransport === 'off' && !given(sni) && !given(alpn) && !given(tls)) return null;
-  // Here, because loading Node's TLS and crypto modules takes some 15 ms that a program without TLS need not spend.
-  const { isServerName } = require('./tls-options.js');
   // Only for "on" must the host be usable as a server name: a later startTls() may still give another one.
-  const hostname = secureTransport === 'on' || isServerName(host) ? host : null;
+  const hostname = secureTransport === 'on' || tlsOptions().isServerName(host) ? host : null;
   const draft = { sni, alpn };
   const settings = parseHostedTls(tls, { hostname, field: 'options.tls', draft, hostSettings });
   return secureTransport === 'off' ? null : settings;
@@ -112,11 +115,11 @@ function parseTls({ sni, alpn, tls }, { host, secureTransport, hostSettings }) {
  * locked is not overridden; nor is its name for the server by one that only repeats the host dialled, as drivers do.
  */
 function parseHostedTls(options, { hostSettings, defaults = hostSettings.tls, ...context }) {
-  const { parseTlsOptions } = require('./tls-options.js');
+  const { parseTlsOptions } = tlsOptions();
   const wanted = parseTlsOptions(options, { ...context, defaults });
   const serverName = hostSettings.tls?.serverName ?? null;
   if (!hostSettings.lockTls && serverName === null) return wanted;
-  const { isDialled, keepLocked } = require('./tls-lock.js');
+  const { isDialled, keepLocked } = tlsLock();
   if (!hostSettings.lockTls) return isDialled(wanted.serverName, context.hostname) ? { ...wanted, serverName } : wanted;
   const locked = parseTlsOptions(undefined, { hostname: context.hostname, defaults });
   return keepLocked(wanted, locked, { field: 'options', ...context, options });

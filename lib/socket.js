@@ -4,9 +4,12 @@ const { Connection } = require('./connection.js');
 const diagnostics = require('./diagnostics.js');
 const { networkDenied } = require('./errors.js');
 const { defaultSettings } = require('./host-settings.js');
+const { lazily } = require('./lazily.js');
 const { Lifecycle } = require('./lifecycle.js');
 const { parseConnectArguments, parseHostedTls } = require('./options.js');
 const { isNetworkDenied } = require('./permission.js');
+
+const tlsContext = lazily(() => require('./tls-context.js'));
 
 /** Only this module makes sockets; for everybody else the constructor is illegal, as in the reference. */
 const TOKEN = Symbol('winter-sockets');
@@ -131,8 +134,7 @@ function openSocket(settingsFor, address, options) {
 
 /** TLS settings with the native configuration made from them. */
 function withContext(settings, { contexts }) {
-  const { contextFor } = require('./tls-context.js');
-  return { settings, context: contextFor(settings, contexts) };
+  return { settings, context: tlsContext().contextFor(settings, contexts) };
 }
 
 module.exports = { Socket, connect, lifecycleOf, openSocket };
