@@ -3,6 +3,7 @@
 // `startTls()` two sockets share a connection: the first one until its last plaintext byte is sent, the second from then on.
 
 const { isIP } = require('node:net');
+const { setImmediate } = require('node:timers');
 
 const doorbell = require('./doorbell.js');
 const { calls, flushSoon } = doorbell;

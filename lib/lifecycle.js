@@ -10,6 +10,8 @@
 // Within `open` each direction ends by itself: the input by the peer's end or by cancel(), the output by our end or by
 // abort(). With both over the socket is closed.
 
+const { setImmediate } = require('node:timers');
+
 const { HandledDeferred } = require('./deferred.js');
 const diagnostics = require('./diagnostics.js');
 const { badState, closedBeforeOpen, injected } = require('./errors.js');

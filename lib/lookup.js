@@ -1,6 +1,7 @@
 'use strict';
 
 const { isIP } = require('node:net');
+const { setImmediate } = require('node:timers');
 const { inspect } = require('node:util');
 
 /**

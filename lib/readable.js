@@ -6,6 +6,8 @@
 // good at stays with it: locks, states, cancelling, errors, readers with a buffer of their own, `pipeTo()`, `tee()`,
 // iteration. All of those get their bytes through `Source.pull()`.
 
+const { setImmediate } = require('node:timers');
+
 const { releasedReader } = require('./errors.js');
 const { ReadResult } = require('./native.js');
 

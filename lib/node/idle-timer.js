@@ -1,5 +1,7 @@
 'use strict';
 
+const { clearTimeout, setTimeout } = require('node:timers');
+
 const { invalidType, outOfRange } = require('../errors.js');
 
 /** The longest time that Node's timers know. */

@@ -3,6 +3,7 @@
 
 const { isIP } = require('node:net');
 const { Duplex } = require('node:stream');
+const { setImmediate } = require('node:timers');
 
 const {
   aborted,
